@@ -1,0 +1,31 @@
+/* The container's control groups, v1, v2 and hybrid. Paths are those of this process's view of
+ * /sys/fs/cgroup. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "container/container.h"
+
+enum cgroup_mode {
+    CGROUP_V2,     /* only the unified hierarchy */
+    CGROUP_V1,     /* only v1 hierarchies */
+    CGROUP_HYBRID, /* v1 controllers and /sys/fs/cgroup/unified */
+};
+enum cgroup_mode cgroup_mode(void);
+
+/* linux.cgroupsPath of its spec: "/libpod_parent/libpod-<id>" (cgroupfs) or
+ * "machine.slice:libpod:<id>". The caller frees. */
+char *cgroup_spec_path(const struct container *c);
+/* The directory that holds its freezer: <v1 freezer>/... with freezer.state, or the v2 group with
+ * cgroup.freeze. The caller frees; NULL: it has none now. */
+char *cgroup_freezer_directory(const struct container *c, bool *ret_v2);
+/* The directory of a v1 controller, or the v2 group. The caller frees; NULL: there is none now. */
+char *cgroup_directory(const struct container *c, const char *controller);
+/* Is it frozen (by pause)? No cgroup: false. */
+bool cgroup_is_frozen(const struct container *c);
+/* Every process in its cgroups, children included (our pid namespace). The caller frees. */
+int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, struct error *err);
+/* Kills every process in it and removes what directories are left, all hierarchies. Idempotent. */
+int cgroup_remove(const struct container *c, struct error *err);

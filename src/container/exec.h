@@ -1,0 +1,25 @@
+#pragma once
+
+#include "container/attach.h"
+#include "container/container.h"
+
+struct exec_options {
+    char *const *command;
+    char *const *env; /* K=V or K */
+    char *const *env_files;
+    const char *user;
+    const char *workdir;
+    bool tty;
+    bool interactive;
+    bool privileged;
+    bool detach;
+    struct attach_options attach; /* used unless detach */
+};
+
+/* Runs a command in the container. Attached: returns when it ended, *ret_code is its exit code.
+ * Detached: returns when it runs, *ret_session (the caller frees) is the session's id. `can only
+ * create exec sessions on running containers: container state improper` is ERROR_STATE: exit 255;
+ * `must provide a non-empty command to start an exec session: invalid argument` is ERROR_USAGE: 255
+ * likewise. Other kinds: 126, 127, 125 as usual. */
+int container_exec(struct container *c, const struct exec_options *options, int *ret_code,
+                   char **ret_session, struct error *err);

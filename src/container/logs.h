@@ -1,0 +1,23 @@
+/* What a container wrote, from its k8s-file log. */
+#pragma once
+
+#include "container/container.h"
+
+struct logs_options {
+    bool follow; /* until the container ends, or is checkpointed */
+    bool timestamps;
+    int64_t tail;  /* lines, -1: all */
+    int64_t since; /* ns since the epoch, 0: no limit */
+    int64_t until;
+    const char *prefix; /* put before each line ("<id12> "), NULL: none */
+    int stdout_fd;
+    int stderr_fd;
+};
+#define LOGS_OPTIONS_INIT                                                                          \
+    {                                                                                              \
+        .tail = -1, .stdout_fd = 1, .stderr_fd = 2                                                 \
+    }
+
+/* A container without log: `this container is using the 'none' log driver, cannot read logs: this
+ * container is not logging output`. Returns 0 also when the reader of our output went away. */
+int container_logs(struct container *c, const struct logs_options *options, struct error *err);
