@@ -1,0 +1,108 @@
+#include "store/schema.h"
+
+#include "base/cleanup.h"
+
+/* Times are nanoseconds since the epoch, 0 or NULL: never. Ids are 64 hex digits without
+ * "sha256:". Booleans are 0 and 1. JSON documents are text. */
+const char *const schema_steps[] = {
+    /* 1 */
+    /* An image is its config blob. `digest` is the manifest's ("sha256:..."), `created` the time
+     * the config says, `added` when it came here, `size` what its layers and blobs take. */
+    "CREATE TABLE images ("
+    "  id TEXT PRIMARY KEY,"
+    "  digest TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  added INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  config TEXT NOT NULL,"
+    "  manifest TEXT NOT NULL"
+    ") WITHOUT ROWID;"
+    /* A name belongs to one image: "docker.io/library/busybox:latest". */
+    "CREATE TABLE image_names ("
+    "  name TEXT PRIMARY KEY,"
+    "  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,"
+    "  seq INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX image_names_by_image ON image_names(image_id);"
+    /* `blob` is the digest of the blob it was unpacked from (hex), `size` of the unpacked tar. */
+    "CREATE TABLE layers ("
+    "  chain_id TEXT PRIMARY KEY,"
+    "  diff_id TEXT NOT NULL,"
+    "  parent TEXT,"
+    "  size INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    /* Which layers an image uses, position 0 at the bottom. */
+    "CREATE TABLE image_layers ("
+    "  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL,"
+    "  chain_id TEXT NOT NULL REFERENCES layers(chain_id),"
+    "  blob TEXT NOT NULL,"
+    "  PRIMARY KEY (image_id, position)"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX image_layers_by_chain ON image_layers(chain_id);"
+    /* `config` is libpod's ContainerConfig-like document, `extra` whatever else container/ keeps.
+     * `seq` grows with each container ever created: the largest is --latest.
+     * Whether a container runs is not in here: it is derived from the kernel. */
+    "CREATE TABLE containers ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  created INTEGER NOT NULL,"
+    "  image_id TEXT,"
+    "  config TEXT NOT NULL,"
+    "  extra TEXT NOT NULL DEFAULT '{}',"
+    "  started_at INTEGER NOT NULL DEFAULT 0,"
+    "  finished_at INTEGER NOT NULL DEFAULT 0,"
+    "  exit_code INTEGER,"
+    "  checkpointed_at INTEGER NOT NULL DEFAULT 0,"
+    "  restored_at INTEGER NOT NULL DEFAULT 0,"
+    "  checkpointed INTEGER NOT NULL DEFAULT 0,"
+    "  restored INTEGER NOT NULL DEFAULT 0,"
+    "  auto_remove INTEGER NOT NULL DEFAULT 0"
+    ");"
+    "CREATE INDEX containers_by_image ON containers(image_id);"
+    /* Exit codes outlive auto-removed containers for a while, for `wait`. */
+    "CREATE TABLE exit_codes ("
+    "  container_id TEXT PRIMARY KEY,"
+    "  exit_code INTEGER NOT NULL,"
+    "  time INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE volumes ("
+    "  name TEXT PRIMARY KEY,"
+    "  created INTEGER NOT NULL,"
+    "  driver TEXT NOT NULL DEFAULT 'local',"
+    "  labels TEXT NOT NULL DEFAULT '{}',"
+    "  options TEXT NOT NULL DEFAULT '{}',"
+    "  anonymous INTEGER NOT NULL DEFAULT 0,"
+    "  needs_copy_up INTEGER NOT NULL DEFAULT 1"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE container_volumes ("
+    "  container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+    "  volume TEXT NOT NULL REFERENCES volumes(name),"
+    "  PRIMARY KEY (container_id, volume)"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX container_volumes_by_volume ON container_volumes(volume);"
+    /* Local checkpoints; `parent` is the pre-checkpoint it continues. */
+    "CREATE TABLE checkpoints ("
+    "  id TEXT PRIMARY KEY,"
+    "  container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+    "  created INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL DEFAULT 0,"
+    "  parent TEXT,"
+    "  extra TEXT NOT NULL DEFAULT '{}'"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX checkpoints_by_container ON checkpoints(container_id);"
+    "CREATE TABLE exec_sessions ("
+    "  id TEXT PRIMARY KEY,"
+    "  container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+    "  created INTEGER NOT NULL,"
+    "  config TEXT NOT NULL,"
+    "  pid INTEGER NOT NULL DEFAULT 0,"
+    "  start_ticks INTEGER NOT NULL DEFAULT 0,"
+    "  exit_code INTEGER,"
+    "  extra TEXT NOT NULL DEFAULT '{}'"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX exec_sessions_by_container ON exec_sessions(container_id);",
+};
+
+const size_t schema_step_count = ARRAY_LEN(schema_steps);
