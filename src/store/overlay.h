@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 struct overlay {
-    char *const *layers; /* directories, bottom first; none: an empty one is used */
+    char *const *layers; /* directories, bottom first, at least one */
     const char *upper;   /* NULL: read-only */
     const char *work;
     const char *merged;

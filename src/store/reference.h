@@ -27,20 +27,6 @@ char *reference_repository(const struct reference *r);
  * docker.io/library/busybox, ":latest" without tag and digest. The caller frees *ret. */
 int reference_normalize(const char *text, char **ret, struct error *err);
 
-/* registries.conf (CONTAINERS_REGISTRIES_CONF, else ~/.config/containers, else /etc/containers)
- * and its drop-ins. */
-struct registries_conf {
-    char *path;      /* that was read, or would have been */
-    char **search;   /* unqualified-search-registries */
-    char **aliases;  /* short, full, short, full, ...: later files win and come last */
-    char **insecure; /* locations with insecure = true */
-};
-#define _cleanup_registries_conf_ _cleanup_(registries_conf_free)
-int registries_conf_load(struct registries_conf *ret, struct error *err);
-void registries_conf_free(struct registries_conf *c);
-/* The full name for a short one, or NULL. */
-const char *registries_conf_alias(const struct registries_conf *c, const char *name);
-
 /* Where to look for `text` among local images, in this order: full names with tag or digest. */
 int reference_local_candidates(const char *text, char ***ret, struct error *err);
 /* From where to pull `text`, in this order. *ret_note (the caller frees) is Podman's line about how

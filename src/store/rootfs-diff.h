@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "format/pack.h"
+#include "format/tar.h"
 #include "store/store.h"
 
 enum change_kind {
@@ -40,13 +42,14 @@ int rootfs_diff_find(const char *upper, char *const *layers, bool userxattr, str
 int rootfs_diff_container(struct store *s, const char *container_id, const char *image_id,
                           struct changes *ret, struct error *err);
 
-/* Writes the tar of added and modified entries of `upper` to `fd`. `skip` are absolute paths that
- * are left out with what is below them (mount points firn itself made), NULL for none. */
-int rootfs_diff_write(const char *upper, const struct changes *c, char *const *skip, int fd,
-                      struct error *err);
-/* Deleted paths as a list (the caller frees), `skip` as above. */
+/* The tar of the added and modified entries of `upper`, to be written by pack_write (see
+ * format/pack.h): *ret knows its size. `skip` are absolute paths that are left out with what is
+ * below them (mount points firn itself made), NULL for none. `upper_fd` must stay open as long. */
+int rootfs_diff_pack(int upper_fd, char *const *skip, struct pack **ret, struct error *err);
+/* Deleted paths as a list (the caller frees, never NULL), `skip` as above. */
 char **rootfs_diff_deleted(const struct changes *c, char *const *skip);
 
 /* Applies both to the mounted root file system `merged`. Input is not trusted: nothing outside
- * `merged` is touched. fd -1: no tar; `deleted` NULL: nothing. */
-int rootfs_diff_apply(const char *merged, int fd, char *const *deleted, struct error *err);
+ * `merged` is touched. `tar` NULL: none; `deleted` NULL: nothing. The deletions come first. */
+int rootfs_diff_apply(const char *merged, struct tar_reader *tar, char *const *deleted,
+                      struct error *err);
