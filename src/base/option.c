@@ -87,12 +87,10 @@ static struct target find_key(const struct option *table, char *base, const char
     return (struct target){0};
 }
 
-const struct option *option_find(const struct option *table, const char *name, size_t *offset)
+const struct option *option_find(const struct option *table, const char *name)
 {
-    struct target t = find_long(table, NULL, name, strlen(name));
-    if (t.row && offset)
-        *offset = (size_t)(t.base - (char *)NULL);
-    return t.row;
+    char nothing;
+    return find_long(table, &nothing, name, strlen(name)).row;
 }
 
 bool option_takes_value(const struct option *o)

@@ -84,9 +84,8 @@ bool option_given(const struct option_result *r, const char *name);
 void option_result_free(struct option_result *r);
 #define _cleanup_option_result_ _cleanup_(option_result_free)
 
-/* Finds a row, inner tables included; NULL if there is none. `offset`, if not NULL, gets the
- * offset of the inner struct it lies in. */
-const struct option *option_find(const struct option *table, const char *name, size_t *offset);
+/* Finds a row by long name, inner tables included; NULL if there is none. */
+const struct option *option_find(const struct option *table, const char *name);
 /* All rows that are not hidden, inner tables included, sorted by name. The caller frees the
  * array; it ends with NULL. */
 const struct option **option_list(const struct option *table);
