@@ -81,7 +81,7 @@ int image_remove(struct store *s, const char *name, bool force, char ***ret_unta
                  char **ret_deleted, struct error *err);
 
 /* A layer blob to be added with an image. Either its file is in the store already
- * (images/blobs/sha256/<hex>), or it is moved there from `path`. */
+ * (see blob.h), or it is moved there from `path`. */
 struct image_blob {
     const char *path;   /* NULL: in the store already */
     const char *digest; /* hex */
@@ -96,9 +96,8 @@ struct image_source {
     size_t manifest_size;
     const struct image_blob *blobs; /* one per diff id, bottom first */
     size_t blob_count;
-    const char *name; /* normalized, or NULL */
+    const char *name;               /* normalized, or NULL */
+    const struct json *annotations; /* for the manifest that is made, or NULL */
 };
 int image_add(struct store *s, const struct image_source *source, struct image **ret,
               struct error *err);
-/* <root>/images/blobs/sha256/<hex>; the caller frees. */
-char *image_blob_path(const struct store *s, const char *hex);

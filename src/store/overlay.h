@@ -31,4 +31,6 @@ int overlay_mount_count(const char *merged);
  * topmost layer's root. *ret_merged (the caller frees) may be NULL. */
 int overlay_mount_container(struct store *s, const char *container_id, const char *image_id,
                             char **ret_merged, struct error *err);
+/* The directories of an image's layers, bottom first, at least one (the caller frees). */
+int overlay_container_layers(struct store *s, const char *image_id, char ***ret, struct error *err);
 int overlay_unmount_container(struct store *s, const char *container_id, struct error *err);
