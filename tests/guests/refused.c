@@ -1,0 +1,111 @@
+/* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
+ * be refused, and this program must not notice. */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+
+#include "guest.h"
+
+static int fd = -1;
+
+static int make_io_uring(void)
+{
+    struct {
+        uint32_t words[30];
+    } parameters = {{0}};
+    return (int)syscall(SYS_io_uring_setup, 4, &parameters);
+}
+
+static int make_tcp(void)
+{
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    return s >= 0 && listen(s, 1) == 0 ? s : -1;
+}
+
+static int make_unix(void)
+{
+    int pair[2];
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? pair[0] : -1;
+}
+
+static int make_epoll(void)
+{
+    return epoll_create1(0);
+}
+
+static int make_eventfd(void)
+{
+    return eventfd(3, 0);
+}
+
+static int make_signalfd(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    return signalfd(-1, &set, 0);
+}
+
+static int make_timerfd(void)
+{
+    return timerfd_create(CLOCK_MONOTONIC, 0);
+}
+
+static int make_inotify(void)
+{
+    return inotify_init();
+}
+
+static int make_memfd(void)
+{
+    return memfd_create("guest", 0);
+}
+
+static int make_deleted(void)
+{
+    int f = open("/tmp/deleted", O_RDWR | O_CREAT, 0600);
+    unlink("/tmp/deleted");
+    return f;
+}
+
+static int make_pidfd(void)
+{
+    return (int)syscall(SYS_pidfd_open, getpid(), 0);
+}
+
+static int make_sysv(void)
+{
+    int id = shmget(IPC_PRIVATE, PAGE, 0600);
+    return id >= 0 && shmat(id, NULL, 0) != (void *)-1 ? 0 : -1;
+}
+
+static const struct {
+    const char *name;
+    int (*make)(void);
+} objects[] = {
+    {"io_uring", make_io_uring}, {"tcp", make_tcp},         {"unix", make_unix},
+    {"epoll", make_epoll},       {"eventfd", make_eventfd}, {"signalfd", make_signalfd},
+    {"timerfd", make_timerfd},   {"inotify", make_inotify}, {"memfd", make_memfd},
+    {"deleted", make_deleted},   {"pidfd", make_pidfd},     {"sysv", make_sysv},
+};
+
+static void verify(void)
+{
+    guest_check(fcntl(fd, F_GETFD) >= 0, "the descriptor is gone");
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < COUNT_OF(objects); i++)
+        if (strcmp(argv[1], objects[i].name) == 0)
+            fd = objects[i].make();
+    guest_need(fd >= 0, argc > 1 ? argv[1] : "an object");
+    guest_serve(verify);
+}
