@@ -8,10 +8,12 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "format/decompress.h"
 
 struct blob {
     int fd;
     char *path;
+    struct decompressor *content;
     struct digest digest;
 };
 
@@ -105,13 +107,16 @@ int blob_open(const char *path, struct blob **ret, struct error *err)
     if (b->fd < 0)
         return error_errno(err, errno, "cannot open %s", path);
     digest_init(&b->digest);
+    int r = decompressor_open_fd(b->fd, path, &b->content, err);
+    if (r < 0)
+        return r;
     *ret = take_ptr(b);
     return 0;
 }
 
-ssize_t blob_read(struct blob *b, void *data, size_t size)
+ssize_t blob_read(struct blob *b, void *data, size_t size, struct error *err)
 {
-    ssize_t n = read_full(b->fd, data, size);
+    ssize_t n = decompressor_read(b->content, data, size, err);
     if (n > 0)
         digest_add(&b->digest, data, (size_t)n);
     return n;
@@ -122,18 +127,24 @@ int blob_finish(struct blob *b, char hex[static DIGEST_HEX_SIZE], struct error *
     size_t room = 64 << 10;
     _cleanup_free_ char *rest = xmalloc(room);
     ssize_t n;
-    while ((n = blob_read(b, rest, room)) > 0)
+    while ((n = blob_read(b, rest, room, err)) > 0)
         ;
     if (n < 0)
-        return error_errno(err, (int)-n, "cannot read %s", b->path);
+        return (int)n;
     digest_finish(&b->digest, hex);
     return 0;
+}
+
+const char *blob_compression(const struct blob *b)
+{
+    return decompressor_kind(b->content);
 }
 
 void blob_close(struct blob *b)
 {
     if (!b)
         return;
+    decompressor_free(b->content);
     if (b->fd >= 0)
         close(b->fd);
     free(b->path);

@@ -16,11 +16,13 @@ int blob_write(struct store *s, const void *data, size_t size, char hex[static D
 /* Removes blobs no image uses. The image lock is held. */
 int blob_prune(struct store *s, struct error *err);
 
-/* A file read decompressed (gzip, zstd or not compressed at all), digested on the way. */
+/* A file read decompressed (see format/decompress.h), digested on the way. */
 struct blob;
 int blob_open(const char *path, struct blob **ret, struct error *err);
 /* At most `size` bytes, 0 at the end, -errno. */
-ssize_t blob_read(struct blob *b, void *data, size_t size);
+ssize_t blob_read(struct blob *b, void *data, size_t size, struct error *err);
+/* "none", "gzip", "zstd", ... */
+const char *blob_compression(const struct blob *b);
 /* Reads what is left and gives the digest of the whole decompressed content. */
 int blob_finish(struct blob *b, char hex[static DIGEST_HEX_SIZE], struct error *err);
 void blob_close(struct blob *b);

@@ -73,6 +73,15 @@ static int64_t blob_size(struct store *s, const char *hex)
     return stat(path, &st) < 0 ? 0 : (int64_t)st.st_size;
 }
 
+static char *layer_type(struct store *s, const char *hex)
+{
+    _cleanup_free_ char *path = blob_path(s, hex);
+    _cleanup_blob_ struct blob *blob = NULL;
+    if (blob_open(path, &blob, NULL) < 0 || string_equal(blob_compression(blob), "none"))
+        return xstrdup(OCI_LAYER);
+    return xasprintf(OCI_LAYER "+%s", blob_compression(blob));
+}
+
 /* The blobs are in place by now. */
 static void make_manifest(struct store *s, struct adding *a)
 {
@@ -84,8 +93,8 @@ static void make_manifest(struct store *s, struct adding *a)
     js_set(m, "layers", layers);
     for (size_t i = 0; i < a->source->blob_count; i++) {
         const char *hex = a->source->blobs[i].digest;
-        bool plain = string_equal(hex, a->diff_ids[i]);
-        js_push(layers, descriptor(plain ? OCI_LAYER : OCI_LAYER "+gzip", hex, blob_size(s, hex)));
+        _cleanup_free_ char *type = layer_type(s, hex);
+        js_push(layers, descriptor(type, hex, blob_size(s, hex)));
     }
     if (a->source->annotations)
         js_set(m, "annotations", js_copy(a->source->annotations));

@@ -40,7 +40,7 @@ bool layer_exists(const struct store *s, const char *chain)
 
 static ssize_t read_blob(void *context, void *data, size_t size)
 {
-    return blob_read(context, data, size);
+    return blob_read(context, data, size, NULL);
 }
 
 static int unpack_content(struct store *s, const char *blob_path, const char *diff_id, int dirfd,
