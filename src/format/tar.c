@@ -85,9 +85,12 @@ static int read_failed(struct tar_reader *r, struct error *err)
     /* Before the first header nothing but garbage gives an error. */
     if (!r->began && strstr(reason, "Unrecognized"))
         return error_set(err, EINVAL, "%s is not a tar archive", r->what);
-    if (strcasestr(reason, "truncated"))
-        return error_set(err, EINVAL, "%s ends too early: the file is truncated", r->what);
-    return error_set(err, EINVAL, "%s is damaged: %s", r->what, reason);
+    if (!strcasestr(reason, "truncated"))
+        return error_set(err, EBADMSG, "%s is damaged: %s", r->what, reason);
+    if (r->entry.path)
+        return error_set(err, EBADMSG, "%s ends in the middle of %.200s: the file is truncated",
+                         r->what, r->entry.path);
+    return error_set(err, EBADMSG, "%s ends too early: the file is truncated", r->what);
 }
 
 static ssize_t give_bytes(struct archive *a, void *context, const void **ret)
@@ -203,9 +206,9 @@ int tar_reader_next(struct tar_reader *r, const struct tar_entry **ret, struct e
 {
     LOCALE_SCOPE(r->locale);
     struct archive_entry *from;
-    tar_entry_clear(&r->entry);
     if (r->began && archive_read_data_skip(r->archive) < ARCHIVE_WARN)
         return read_failed(r, err);
+    tar_entry_clear(&r->entry);
     int64_t position = archive_filter_bytes(r->archive, 0);
     int n;
     do

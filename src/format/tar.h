@@ -71,7 +71,8 @@ typedef ssize_t (*tar_read_fn)(void *context, void *data, size_t size);
 int tar_reader_open_fd(int fd, const char *what, struct tar_reader **ret, struct error *err);
 int tar_reader_open(tar_read_fn read, void *context, const char *what, struct tar_reader **ret,
                     struct error *err);
-/* 1: an entry, valid until the next call; 0: the end; -errno. Data not read is skipped. */
+/* 1: an entry, valid until the next call; 0: the end; -errno, among them -EINVAL for what is no tar
+ * at all and -EBADMSG for a damaged or truncated one. Data not read is skipped. */
 int tar_reader_next(struct tar_reader *r, const struct tar_entry **ret, struct error *err);
 /* 1: a block, in ascending order; 0: the end of this entry; -errno. */
 int tar_reader_data(struct tar_reader *r, struct tar_block *ret, struct error *err);
