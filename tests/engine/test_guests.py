@@ -1,0 +1,59 @@
+"""Every guest program (tests/guests) keeps its state through checkpoints and restores."""
+
+import glob
+import os
+import re
+
+from harness.case import Failed, check
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CYCLES = 5
+
+# What a guest needs of `firn run` (options) and gets as arguments.
+OPTIONS = {"arguments": ["-e", "GUEST=value"], "terminal": ["-t"]}
+ARGUMENTS = {"arguments": ["one", "", "three words here"]}
+# These are not asked but observed: see test_refused.py and test_workloads.py.
+OTHERS = {"refused", "long-sleep"}
+
+
+def start(t, guest, *options, arguments=(), name="guest"):
+    t.firn("run", "-d", "--name", name, *options, "guests", f"/guests/{guest}", *arguments)
+    first = re.compile(r"^(ready|FAIL.*)$")
+    lines = t.wait_for_log(name, first)
+    check("ready" in lines, f"the guest cannot start: {lines}")
+
+
+def ask(t, number, name="guest"):
+    """Has the guest look at itself; `number` counts the questions."""
+    t.firn("kill", "-s", "USR1", name)
+    lines = t.wait_for_log(name, re.compile(rf"^(ok {number}|FAIL {number}: .*)$"), seconds=40)
+    if f"ok {number}" not in lines:
+        raise Failed([line for line in lines if line.startswith(f"FAIL {number}")][0])
+
+
+def cycle(t, name="guest"):
+    t.firn("container", "checkpoint", name)
+    t.firn("container", "restore", name)
+
+
+def run_guest(t, guest):
+    start(t, guest, *OPTIONS.get(guest, []), arguments=ARGUMENTS.get(guest, ()))
+    ask(t, 1)
+    for n in range(CYCLES):
+        cycle(t)
+        ask(t, n + 2)
+    t.firn("container", "checkpoint", "--leave-running", "guest")
+    ask(t, CYCLES + 2)
+
+
+def make_test(guest):
+    def test(t):
+        run_guest(t, guest)
+    test.seconds = 120
+    return test
+
+
+for source in sorted(glob.glob(os.path.join(HERE, "../guests/*.c"))):
+    GUEST = os.path.basename(source)[:-2]
+    if GUEST not in OTHERS:
+        globals()["test_" + GUEST.replace("-", "_")] = make_test(GUEST)
