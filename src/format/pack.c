@@ -415,12 +415,8 @@ static int write_items(const struct pack *p, bool content, tar_write_fn write, v
     for (size_t i = 0; r == 0 && i < p->count; i++) {
         const struct tar_entry *e = &p->items[i].entry;
         r = tar_writer_add(w, e, err);
-        if (r == 0 && S_ISREG(e->mode) && !e->hard_link && e->size) {
-            if (content)
-                r = write_content(p, w, &p->items[i], buffer, err);
-            else
-                r = tar_writer_data(w, NULL, e->size, err);
-        }
+        if (r == 0 && content && S_ISREG(e->mode) && !e->hard_link && e->size)
+            r = write_content(p, w, &p->items[i], buffer, err);
     }
     return r < 0 ? r : tar_writer_end(w, err);
 }

@@ -269,6 +269,7 @@ struct tar_writer {
     void *context;
     int code; /* errno of a failed write */
     char *path;
+    uint64_t left; /* of the data of this entry */
 };
 
 static int write_failed(struct tar_writer *w, struct error *err)
@@ -357,35 +358,50 @@ static void give_entry(struct archive_entry *to, const struct tar_entry *e)
         give_details(to, e);
 }
 
-int tar_writer_add(struct tar_writer *w, const struct tar_entry *e, struct error *err)
-{
-    LOCALE_SCOPE(w->locale);
-    free(w->path);
-    w->path = xstrdup(e->path);
-    give_entry(w->entry, e);
-    int n = archive_write_header(w->archive, w->entry);
-    return n < ARCHIVE_WARN ? write_failed(w, err) : 0;
-}
-
 int tar_writer_data(struct tar_writer *w, const void *data, uint64_t size, struct error *err)
 {
     LOCALE_SCOPE(w->locale);
+    if (size > w->left)
+        return error_set(err, EFBIG, "%s is larger than announced", w->path ? w->path : "it");
     while (size) {
         size_t step = data || size < sizeof(zeros) ? (size_t)size : sizeof(zeros);
         la_ssize_t n = archive_write_data(w->archive, data ? data : zeros, step);
         if (n < 0)
             return write_failed(w, err);
-        if (n == 0) /* the size given in the header is reached */
-            return error_set(err, EFBIG, "%s is larger than announced", w->path);
+        if (n == 0)
+            return error_set(err, EIO, "cannot put %s into the archive", w->path);
         data = data ? (const char *)data + n : NULL;
         size -= (uint64_t)n;
+        w->left -= (uint64_t)n;
     }
     return 0;
+}
+
+/* libarchive would fill up as well, but without the sparse map if no data came at all. */
+static int finish_entry(struct tar_writer *w, struct error *err)
+{
+    return tar_writer_data(w, NULL, w->left, err);
+}
+
+int tar_writer_add(struct tar_writer *w, const struct tar_entry *e, struct error *err)
+{
+    LOCALE_SCOPE(w->locale);
+    int r = finish_entry(w, err);
+    if (r < 0)
+        return r;
+    free(w->path);
+    w->path = xstrdup(e->path);
+    give_entry(w->entry, e);
+    w->left = S_ISREG(e->mode) && !e->hard_link ? e->size : 0;
+    return archive_write_header(w->archive, w->entry) < ARCHIVE_WARN ? write_failed(w, err) : 0;
 }
 
 int tar_writer_end(struct tar_writer *w, struct error *err)
 {
     LOCALE_SCOPE(w->locale);
+    int r = finish_entry(w, err);
+    if (r < 0)
+        return r;
     return archive_write_close(w->archive) < ARCHIVE_WARN ? write_failed(w, err) : 0;
 }
 

@@ -20,6 +20,7 @@
  * other. */
 struct late {
     char *path;
+    size_t number; /* of the entry */
     mode_t mode;
     int64_t mtime_ns;
 };
@@ -266,11 +267,13 @@ static int make_special(struct unpack *u, const struct place *p, const struct ta
 static void finish_later(struct unpack *u, const char *path, const struct tar_entry *e)
 {
     array_reserve(u->late, u->late_count, u->late_room);
-    u->late[u->late_count++] = (struct late){
-        .path = xstrdup(*path ? path : "."),
+    u->late[u->late_count] = (struct late){
+        .path = xstrdup(path),
+        .number = u->late_count,
         .mode = e->mode & 07777,
         .mtime_ns = e->mtime_ns,
     };
+    u->late_count++;
 }
 
 static int set_opaque(const struct unpack *u, int fd, const char *path, struct error *err)
@@ -392,20 +395,36 @@ static int unpack_entry(struct unpack *u, const struct tar_entry *e, struct erro
     return r < 0 ? r : make_entry(u, &p, e, err);
 }
 
+/* What is below comes before what is above; of two entries for one path the later one first. */
+static int compare_late(const void *left, const void *right)
+{
+    const struct late *a = left, *b = right;
+    int order = strcmp(b->path, a->path);
+    return order ? order : (a->number < b->number) - (a->number > b->number);
+}
+
+static int finish_directory(const struct unpack *u, const struct late *l, struct error *err)
+{
+    _cleanup_close_ int fd =
+        open_in_root(u->root, *l->path ? l->path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        return 0; /* a later entry replaced it */
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(l->mtime_ns)};
+    if (fd < 0 || fchmod(fd, l->mode) < 0 || futimens(fd, times) < 0)
+        return error_errno(err, fd < 0 ? -fd : errno, "cannot finish directory \"%.200s\"",
+                           l->path);
+    return 0;
+}
+
 static int finish_directories(struct unpack *u, struct error *err)
 {
-    for (size_t i = u->late_count; i-- > 0;) {
-        const struct late *l = &u->late[i];
-        _cleanup_close_ int fd =
-            open_in_root(u->root, l->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-            continue; /* a later entry replaced it */
-        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(l->mtime_ns)};
-        if (fd < 0 || fchmod(fd, l->mode) < 0 || futimens(fd, times) < 0)
-            return error_errno(err, fd < 0 ? -fd : errno, "cannot finish directory \"%.200s\"",
-                               l->path);
-    }
-    return 0;
+    int r = 0;
+    if (u->late_count)
+        qsort(u->late, u->late_count, sizeof(*u->late), compare_late);
+    for (size_t i = 0; r == 0 && i < u->late_count; i++)
+        if (i == 0 || strcmp(u->late[i].path, u->late[i - 1].path) != 0)
+            r = finish_directory(u, &u->late[i], err);
+    return r;
 }
 
 int unpack_tar(struct tar_reader *r, int dirfd, const struct unpack_options *options,
