@@ -14,6 +14,7 @@
 
 #define BLOCK_SIZE   (1u << 20)
 #define NS           1000000000
+#define LEFT_LIMIT   (64u << 20)
 #define SOCKET_XATTR "firn.type"
 #define SOCKET_VALUE "socket"
 
@@ -281,16 +282,19 @@ static int write_failed(struct tar_writer *w, struct error *err)
                      reason ? reason : "it cannot be represented");
 }
 
+/* A writer that failed stays failed, but libarchive is not told: it would lose memory then. */
 static ssize_t take_bytes(struct archive *a, void *context, const void *data, size_t size)
 {
     struct tar_writer *w = context;
-    int r = w->write(w->context, data, size);
-    if (r < 0) {
+    int r = w->code ? 0 : w->write(w->context, data, size);
+    if (r < 0)
         w->code = -r;
-        archive_set_error(a, w->code, "write error");
-        return -1;
-    }
     return (ssize_t)size;
+}
+
+static bool went_well(const struct tar_writer *w, int result)
+{
+    return result >= ARCHIVE_WARN && !w->code;
 }
 
 int tar_writer_open(tar_write_fn write, void *context, struct tar_writer **ret, struct error *err)
@@ -305,7 +309,7 @@ int tar_writer_open(tar_write_fn write, void *context, struct tar_writer **ret, 
     archive_write_set_format_pax(w->archive);
     archive_write_set_format_option(w->archive, "pax", "xattrheader", "SCHILY");
     archive_write_set_bytes_per_block(w->archive, 0);
-    if (archive_write_open(w->archive, w, NULL, take_bytes, NULL) != ARCHIVE_OK)
+    if (!went_well(w, archive_write_open(w->archive, w, NULL, take_bytes, NULL)))
         return write_failed(w, err);
     *ret = take_ptr(w);
     return 0;
@@ -366,7 +370,7 @@ int tar_writer_data(struct tar_writer *w, const void *data, uint64_t size, struc
     while (size) {
         size_t step = data || size < sizeof(zeros) ? (size_t)size : sizeof(zeros);
         la_ssize_t n = archive_write_data(w->archive, data ? data : zeros, step);
-        if (n < 0)
+        if (n < 0 || w->code)
             return write_failed(w, err);
         if (n == 0)
             return error_set(err, EIO, "cannot put %s into the archive", w->path);
@@ -393,7 +397,7 @@ int tar_writer_add(struct tar_writer *w, const struct tar_entry *e, struct error
     w->path = xstrdup(e->path);
     give_entry(w->entry, e);
     w->left = S_ISREG(e->mode) && !e->hard_link ? e->size : 0;
-    return archive_write_header(w->archive, w->entry) < ARCHIVE_WARN ? write_failed(w, err) : 0;
+    return went_well(w, archive_write_header(w->archive, w->entry)) ? 0 : write_failed(w, err);
 }
 
 int tar_writer_end(struct tar_writer *w, struct error *err)
@@ -402,18 +406,17 @@ int tar_writer_end(struct tar_writer *w, struct error *err)
     int r = finish_entry(w, err);
     if (r < 0)
         return r;
-    return archive_write_close(w->archive) < ARCHIVE_WARN ? write_failed(w, err) : 0;
-}
-
-static int ignore_bytes(void *context, const void *data, size_t size)
-{
-    return 0;
+    return went_well(w, archive_write_close(w->archive)) ? 0 : write_failed(w, err);
 }
 
 void tar_writer_free(struct tar_writer *w)
 {
-    /* Freeing closes, and closing writes: not through a context that may be gone. */
-    w->write = ignore_bytes;
+    /* Freeing closes, and closing writes: not through a context that may be gone, nor the zeros
+     * for what is missing of a large file. */
+    if (!w->code)
+        w->code = ECANCELED;
+    if (w->left > LEFT_LIMIT)
+        archive_write_fail(w->archive);
     archive_write_free(w->archive);
     archive_entry_free(w->entry);
     if (w->locale)
