@@ -1,0 +1,172 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/spawn.h"
+#include "base/strv.h"
+#include "cli/commands.h"
+#include "cli/probe.h"
+#include "cli/report.h"
+#include "container/cgroup.h"
+#include "container/firn.h"
+
+struct check_options {
+    char *format;
+};
+
+static const struct option table[] = {
+    {"format", 0, OPTION_STRING, offsetof(struct check_options, format), "string",
+     "Change the output format to JSON or a Go template"},
+    {0},
+};
+
+/* What the answer means for checkpoint/restore. */
+enum need {
+    NEEDED, /* without it: none */
+    WANTED, /* without it: less */
+};
+
+static const struct kernel_check {
+    const char *name;
+    enum need need;
+    int (*probe)(void);
+    const char *without; /* what then */
+} kernel_checks[] = {
+    {"ptrace", NEEDED, probe_ptrace, "processes cannot be examined"},
+    {"clone3 set_tid", NEEDED, probe_set_tid, "processes cannot get their pids back"},
+    {"PR_SET_MM_MAP", NEEDED, probe_mm_map, "address spaces cannot be rebuilt"},
+    {"kcmp", NEEDED, probe_kcmp, "shared descriptors cannot be told apart"},
+    {"pidfd_getfd", NEEDED, probe_pidfd_getfd, "open files cannot be examined"},
+    {"overlayfs", NEEDED, probe_overlayfs, "containers have no file system"},
+    {"cgroup freezer", NEEDED, probe_freezer, "containers cannot be frozen"},
+    {"seccomp filters", WANTED, probe_seccomp_filter,
+     "containers with seccomp filters cannot be checkpointed"},
+    {"seccomp suspension", WANTED, probe_suspend_seccomp,
+     "checkpoints of containers with seccomp filters take a slower way"},
+    {"rseq", WANTED, probe_rseq, "restartable sequences are not carried over"},
+    {"PAGEMAP_SCAN", WANTED, probe_pagemap_scan,
+     "memory is scanned by the slower /proc/PID/pagemap"},
+    {"userfaultfd WP_ASYNC", WANTED, probe_userfaultfd,
+     "--leave-running stops the container for longer"},
+    {"time namespace", WANTED, probe_time_namespace, "CLOCK_MONOTONIC jumps at restore"},
+};
+
+static const struct program_check {
+    const char *name;
+    enum need need;
+    const char *without;
+} program_checks[] = {
+    {"conmon", NEEDED, "containers cannot run; install the package conmon"},
+    {"skopeo", WANTED, "images cannot be pulled; install the package skopeo"},
+    {"catatonit", WANTED, "--init does not work; install the package catatonit"},
+};
+
+static void add_row(struct json *rows, const char *name, bool works, enum need need,
+                    const char *detail)
+{
+    struct json *row = js_object();
+    js_set(row, "Name", js_string(name));
+    js_set(row, "Works", js_bool(works));
+    js_set(row, "Result", js_string(works ? "yes" : need == NEEDED ? "NO" : "no"));
+    js_set(row, "Needed", js_bool(need == NEEDED));
+    js_set(row, "Detail", js_string(detail));
+    js_push(rows, row);
+}
+
+static void check_kernel(struct json *rows)
+{
+    char text[128];
+    for (size_t i = 0; i < ARRAY_LEN(kernel_checks); i++) {
+        const struct kernel_check *k = &kernel_checks[i];
+        int code = k->probe();
+        _cleanup_free_ char *detail =
+            code ? xasprintf("%s: %s", errno_text(code, text, sizeof(text)), k->without)
+                 : xstrdup("");
+        add_row(rows, k->name, code == 0, k->need, detail);
+    }
+}
+
+static void check_cgroups(struct json *rows)
+{
+    static const char *const modes[] = {
+        [CGROUP_V2] = "v2",
+        [CGROUP_V1] = "v1",
+        [CGROUP_HYBRID] = "v1 controllers, v2 mounted beside them (hybrid)",
+    };
+    add_row(rows, "cgroups", true, NEEDED, modes[cgroup_mode()]);
+}
+
+static void check_programs(struct firn *firn, struct json *rows)
+{
+    struct error why = {0};
+    const char *runtime = firn_runtime(firn, &why);
+    add_row(rows, "OCI runtime", runtime, NEEDED, runtime ? runtime : why.text);
+    for (size_t i = 0; i < ARRAY_LEN(program_checks); i++) {
+        const struct program_check *p = &program_checks[i];
+        _cleanup_free_ char *path = find_program(p->name);
+        add_row(rows, p->name, path, p->need, path ? path : p->without);
+    }
+}
+
+static void check_seccomp_profile(struct json *rows)
+{
+    static const char *const places[] = {"/etc/containers/seccomp.json",
+                                         "/usr/share/containers/seccomp.json"};
+    const char *found = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(places) && !found; i++)
+        found = path_exists(places[i]) ? places[i] : NULL;
+    add_row(rows, "seccomp.json", found, WANTED,
+            found ? found
+                  : "containers run without a filter; install the package containers-common or "
+                    "golang-github-containers-common");
+}
+
+static bool everything_needed_works(const struct json *rows)
+{
+    JSON_FOREACH(rows, i)
+    {
+        const struct json *row = js_at(rows, i);
+        if (js_get_bool(row, "Needed", false) && !js_get_bool(row, "Works", false))
+            return false;
+    }
+    return true;
+}
+
+static int run(struct call *call, struct error *err)
+{
+    const struct check_options *o = call->options;
+    static const char *const fields[] = {"Name", "Result", "Detail", "Works", "Needed", NULL};
+    static const struct report_header headers[] = {{"Name", "CHECK"}, {NULL, NULL}};
+    static const struct report report = {{"check", "check.row"}, fields, headers};
+    _cleanup_json_ struct json *rows = js_array();
+    check_kernel(rows);
+    check_cgroups(rows);
+    check_programs(call->firn, rows);
+    check_seccomp_profile(rows);
+    bool works = everything_needed_works(rows);
+    if (report_is_json(o->format)) {
+        _cleanup_json_ struct json *all = js_object();
+        js_set(all, "CheckpointRestore", js_bool(works));
+        js_set(all, "Checks", js_ref(rows));
+        report_json(all, 4);
+        return !works;
+    }
+    int r =
+        report_print(&report, o->format ? o->format : "table {{.Name}}\t{{.Result}}\t{{.Detail}}",
+                     false, rows, err);
+    if (r < 0)
+        return r;
+    if (!o->format)
+        printf("\nCheckpoint and restore %s on this machine.\n", works ? "work" : "do NOT work");
+    return !works;
+}
+
+const struct command command_check = {
+    .paths = {"check"},
+    .usage = "[options]",
+    .help = "Show what this host can do for checkpoint and restore",
+    .options = table,
+    .options_size = sizeof(struct check_options),
+    .run = run,
+};

@@ -1,0 +1,202 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/strv.h"
+#include "cli/commands.h"
+#include "cli/failures.h"
+#include "cli/image-report.h"
+#include "cli/report.h"
+#include "cli/volume-report.h"
+#include "container/container.h"
+#include "container/inspect.h"
+
+struct inspect_options {
+    bool latest, size;
+    char *format, *type;
+};
+
+#define INSPECT(field) offsetof(struct inspect_options, field)
+
+static const struct option table[] = {
+    {"format", 'f', OPTION_STRING, INSPECT(format), "string",
+     "Format the output to a Go template or json", .initial = "json"},
+    {"latest", 'l', OPTION_BOOL, INSPECT(latest),
+     .help = "Act on the latest container firn is aware of"},
+    {"size", 's', OPTION_BOOL, INSPECT(size), .help = "Display total file size"},
+    {"type", 't', OPTION_STRING, INSPECT(type), "string",
+     "Specify inspect-object type (\"all\"|\"container\"|\"image\"|\"volume\")", .initial = "all"},
+    {0},
+};
+
+/* What can be inspected: each finds one thing by name. */
+static int inspect_container(struct call *call, const char *name, struct json **ret,
+                             struct error *err)
+{
+    const struct inspect_options *o = call->options;
+    _cleanup_container_ struct container *c = NULL;
+    int r = name ? container_lookup(call->firn, name, &c, err)
+                 : container_lookup_latest(call->firn, &c, err);
+    return r < 0 ? r : container_inspect(c, o->size, ret, err);
+}
+
+static int inspect_image(struct call *call, const char *name, struct json **ret, struct error *err)
+{
+    return image_report_inspect(call->firn, name, ret, err);
+}
+
+static int inspect_volume(struct call *call, const char *name, struct json **ret, struct error *err)
+{
+    return volume_report_inspect(call->firn, name, ret, err);
+}
+
+static const struct kind {
+    const char *name;
+    int (*find)(struct call *, const char *name, struct json **ret, struct error *);
+    const char *missing; /* text when it is not there; %s is the name */
+    const char *type;    /* for template errors */
+} kinds[] = {
+    {"container", inspect_container, "no such container %s", "*define.InspectContainerData"},
+    {"image", inspect_image, "%s: image not known", "*inspect.ImageData"},
+    {"volume", inspect_volume, "no such volume %s", "*define.InspectVolumeData"},
+};
+
+static int find(struct call *call, const char *type, const char *name, struct json **ret,
+                const struct kind **ret_kind, struct error *err)
+{
+    bool all = string_equal(type, "all");
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct error one = {0};
+        if (!all && !string_equal(type, kinds[i].name))
+            continue;
+        *ret_kind = &kinds[i];
+        int r = kinds[i].find(call, name, ret, &one);
+        if (r >= 0)
+            return 0;
+        if (one.kind != ERROR_NOT_FOUND || !name) {
+            *err = one;
+            return r;
+        }
+        if (!all) {
+            _cleanup_free_ char *prefix =
+                xstrndup(kinds[i].missing, strcspn(kinds[i].missing, "%"));
+            return error_kind_set(err, ERROR_NOT_FOUND, "inspecting object: %s%s%s", prefix, name,
+                                  strstr(kinds[i].missing, "%s") + 2);
+        }
+    }
+    return error_kind_set(err, ERROR_NOT_FOUND, "inspecting object: no such object: \"%s\"", name);
+}
+
+/* Podman turns the JSON names people know into the fields of its structs; ours are found either
+ * way, so only the output differs: one line per object. */
+static int print(const struct inspect_options *o, struct json *found, const char *type,
+                 struct error *err)
+{
+    if (report_is_json(o->format)) {
+        if (js_count(found))
+            report_json(found, 5);
+        else
+            printf("[]\n");
+        return 0;
+    }
+    struct report report = {{"inspect", type}, NULL, NULL};
+    return js_count(found) ? report_print(&report, o->format, true, found, err) : 0;
+}
+
+static int run_type(struct call *call, const char *type, struct error *err)
+{
+    const struct inspect_options *o = call->options;
+    _cleanup_json_ struct json *found = js_array();
+    const struct kind *kind = &kinds[0];
+    struct failures failures = {0};
+    if (o->latest && call->arg_count)
+        return error_kind_set(err, ERROR_USAGE, "--latest and arguments cannot be used together");
+    if (!o->latest && !call->arg_count)
+        return error_kind_set(err, ERROR_USAGE,
+                              "no containers, images, volumes or networks specified");
+    static const char *const nobody[] = {NULL};
+    for (char *const *name = o->latest ? (char *const *)nobody : call->args; *name || o->latest;
+         name++) {
+        struct error one = {0};
+        struct json *object = NULL;
+        if (find(call, o->latest ? "container" : type, *name, &object, &kind, &one) < 0)
+            failures_add(&failures, &one);
+        else
+            js_push(found, object);
+        if (o->latest)
+            break;
+    }
+    int r = print(o, found, kind->type, err);
+    return r < 0 ? r : failures_end(&failures, err);
+}
+
+static int run(struct call *call, struct error *err)
+{
+    const struct inspect_options *o = call->options;
+    bool known = string_equal(o->type, "all");
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        known |= string_equal(o->type, kinds[i].name);
+    if (!known)
+        return error_kind_set(err, ERROR_USAGE,
+                              "invalid type \"%s\": must be one of \"all\", \"container\", "
+                              "\"image\", \"volume\"",
+                              o->type);
+    return run_type(call, o->type, err);
+}
+
+const struct command command_inspect = {
+    .paths = {"inspect"},
+    .usage = "[options] {CONTAINER|IMAGE|VOLUME} [...]",
+    .help = "Display the configuration of object denoted by ID",
+    .options = table,
+    .options_size = sizeof(struct inspect_options),
+    .args_most = ARGS_ANY,
+    .run = run,
+};
+
+/* ---- the same of one kind only ---- */
+
+static int run_container(struct call *call, struct error *err)
+{
+    return run_type(call, "container", err);
+}
+
+const struct command command_container_inspect = {
+    .paths = {"container inspect"},
+    .usage = "[options] CONTAINER [CONTAINER...]",
+    .help = "Display the configuration of a container",
+    .options = table,
+    .options_size = sizeof(struct inspect_options),
+    .args_most = ARGS_ANY,
+    .run = run_container,
+};
+
+static int run_image(struct call *call, struct error *err)
+{
+    return run_type(call, "image", err);
+}
+
+const struct command command_image_inspect = {
+    .paths = {"image inspect"},
+    .usage = "[options] IMAGE [IMAGE...]",
+    .help = "Display the configuration of an image",
+    .options = table,
+    .options_size = sizeof(struct inspect_options),
+    .args_most = ARGS_ANY,
+    .run = run_image,
+};
+
+static int run_volume(struct call *call, struct error *err)
+{
+    return run_type(call, "volume", err);
+}
+
+const struct command command_volume_inspect = {
+    .paths = {"volume inspect"},
+    .usage = "[options] VOLUME [VOLUME...]",
+    .help = "Display detailed information on one or more volumes",
+    .options = table,
+    .options_size = sizeof(struct inspect_options),
+    .args_most = ARGS_ANY,
+    .run = run_volume,
+};

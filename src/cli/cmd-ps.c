@@ -1,0 +1,302 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/strv.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "container/container.h"
+#include "container/inspect.h"
+#include "container/state.h"
+
+struct ps_options {
+    bool all, latest, no_trunc, no_heading, pod, quiet, size, sync, external;
+    int64_t last;
+    uint64_t watch;
+    char *format, *sort;
+    char **filters;
+};
+
+#define PS(field) offsetof(struct ps_options, field)
+
+static const struct option table[] = {
+    {"all", 'a', OPTION_BOOL, PS(all),
+     .help = "Show all the containers, default is only running "
+             "containers"},
+    {"external", 0, OPTION_BOOL, PS(external),
+     .help = "Show containers in storage not controlled by firn"},
+    {"filter", 'f', OPTION_STRINGS, PS(filters), "strings",
+     "Filter output based on conditions given"},
+    {"format", 0, OPTION_STRING, PS(format), "string",
+     "Pretty-print containers to JSON or using a Go template"},
+    {"last", 'n', OPTION_INT, PS(last), "int", "Print the n last created containers (all states)",
+     .initial = "-1"},
+    {"latest", 'l', OPTION_BOOL, PS(latest),
+     .help = "Show the latest container created (all states)"},
+    {"no-trunc", 0, OPTION_BOOL, PS(no_trunc), .help = "Display the extended information"},
+    {"noheading", 0, OPTION_BOOL, PS(no_heading), .help = "Do not print headers"},
+    {"ns", 0, OPTION_UNSUPPORTED, 0, .alias = "namespace"},
+    {"pod", 'p', OPTION_BOOL, PS(pod),
+     .help = "Print the ID and name of the pod the containers are associated with"},
+    {"quiet", 'q', OPTION_BOOL, PS(quiet), .help = "Print the numeric IDs of the containers only"},
+    {"size", 's', OPTION_BOOL, PS(size), .help = "Display the total file sizes"},
+    {"sort", 0, OPTION_STRING, PS(sort), "choice",
+     "Sort output by: command, created, id, image, names, runningfor, size, status",
+     .initial = "created"},
+    {"sync", 0, OPTION_BOOL, PS(sync), .help = "Sync container state with OCI runtime"},
+    {"watch", 'w', OPTION_UINT, PS(watch), "uint", "Watch the ps output on an interval in seconds"},
+    {0},
+};
+
+static const char *const fields[] = {
+    "ID",       "Image",   "Command",    "CreatedAt",  "RunningFor", "CreatedHuman", "Created",
+    "Status",   "State",   "Ports",      "Names",      "ImageID",    "Labels",       "Mounts",
+    "Networks", "Pid",     "Exited",     "ExitCode",   "ExitedAt",   "StartedAt",    "Size",
+    "Pod",      "PodName", "AutoRemove", "Namespaces", "Restarts",   "IsInfra",      NULL};
+
+static const struct report_header headers[] = {{"ID", "CONTAINER ID"},
+                                               {"RunningFor", "CREATED"},
+                                               {"CreatedHuman", "CREATED"},
+                                               {"ImageID", "IMAGE ID"},
+                                               {"Pod", "POD ID"},
+                                               {"PodName", "PODNAME"},
+                                               {NULL, NULL}};
+
+static const struct report report = {{"ps", "containers.psReporter"}, fields, headers};
+
+/* ---- rows ---- */
+
+static struct json *joined(const struct json *list, const char *separator)
+{
+    _cleanup_buf_ struct buf b = {0};
+    JSON_FOREACH(list, i)
+    {
+        buf_printf(&b, "%s%s", i ? separator : "", js_text(js_at(list, i)));
+    }
+    return js_string(b.data ? b.data : "");
+}
+
+static struct json *labels_text(struct json *labels)
+{
+    _cleanup_buf_ struct buf b = {0};
+    if (js_is_object(labels))
+        JSON_FOREACH_KEY(labels, it)
+    buf_printf(&b, "%s%s=%s", b.size ? "," : "", js_iter_key(it), js_text(js_iter_value(it)));
+    return js_string(b.data ? b.data : "");
+}
+
+static struct json *command_text(const struct json *entry, bool whole)
+{
+    _cleanup_json_ struct json *all = joined(js_get(entry, "Command"), " ");
+    const char *text = js_text(all);
+    if (whole || strlen(text) <= 17)
+        return js_ref(all);
+    _cleanup_free_ char *cut = xasprintf("%.17s...", text);
+    return js_string(cut);
+}
+
+static struct json *ago(const struct json *entry)
+{
+    int64_t created = js_get_int(entry, "Created", 0);
+    _cleanup_free_ char *human = duration_human(now_ns() - created * 1000000000);
+    _cleanup_free_ char *text = xasprintf("%s ago", human);
+    return js_string(text);
+}
+
+static struct json *size_text(const struct json *entry)
+{
+    const struct json *size = js_get(entry, "Size");
+    if (!js_is_object(size))
+        return js_string("");
+    _cleanup_free_ char *own = size_compact((uint64_t)js_get_int(size, "rwSize", 0));
+    _cleanup_free_ char *all = size_compact((uint64_t)js_get_int(size, "rootFsSize", 0));
+    _cleanup_free_ char *text = xasprintf("%s (virtual %s)", own, all);
+    return js_string(text);
+}
+
+static struct json *shortened(const char *id, bool whole)
+{
+    _cleanup_free_ char *text = xasprintf(whole ? "%s" : "%.12s", id ? id : "");
+    return js_string(text);
+}
+
+/* What a template sees of an element of `ps --format json`. */
+static struct json *make_row(const struct json *entry, const struct ps_options *o)
+{
+    static const char *const same[] = {"Image",    "CreatedAt",  "Status",     "State",
+                                       "Created",  "Pid",        "Exited",     "ExitCode",
+                                       "ExitedAt", "StartedAt",  "Pod",        "PodName",
+                                       "IsInfra",  "AutoRemove", "Namespaces", "Restarts"};
+    struct json *row = js_object();
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        struct json *value = js_get(entry, same[i]);
+        js_set(row, same[i], value ? js_ref(value) : js_string(""));
+    }
+    js_set(row, "ID", shortened(js_get_string(entry, "Id"), o->no_trunc));
+    js_set(row, "ImageID", shortened(js_get_string(entry, "ImageID"), o->no_trunc));
+    js_set(row, "Command", command_text(entry, o->no_trunc));
+    js_set(row, "RunningFor", ago(entry));
+    js_set(row, "CreatedHuman", ago(entry));
+    js_set(row, "Names", joined(js_get(entry, "Names"), ","));
+    js_set(row, "Mounts", joined(js_get(entry, "Mounts"), ","));
+    js_set(row, "Networks", joined(js_get(entry, "Networks"), ","));
+    js_set(row, "Labels", labels_text(js_get(entry, "Labels")));
+    js_set(row, "Ports", js_string(""));
+    js_set(row, "Size", size_text(entry));
+    return row;
+}
+
+/* ---- choosing and sorting ---- */
+
+static bool names_a_state(char *const *filters)
+{
+    STRV_FOREACH(f, filters)
+    if (string_starts(*f, "status=") || string_starts(*f, "exited="))
+        return true;
+    return false;
+}
+
+static bool is_shown(struct container *c, const struct ps_options *o)
+{
+    struct container_status status;
+    if (o->all || o->latest || o->last >= 0 || names_a_state(o->filters))
+        return true;
+    return container_status(c, &status, NULL) >= 0 &&
+           (status.state == CONTAINER_RUNNING || status.state == CONTAINER_STOPPING);
+}
+
+static int collect(struct call *call, const struct ps_options *o, struct json *entries,
+                   struct error *err)
+{
+    _cleanup_container_list_ struct container_list list = {0};
+    int r = container_list_filtered(call->firn, o->filters, &list, err);
+    if (r < 0)
+        return r;
+    size_t last = o->latest ? 1 : o->last >= 0 ? (size_t)o->last : list.count;
+    for (size_t i = list.count > last ? list.count - last : 0; i < list.count; i++) {
+        if (!is_shown(list.items[i], o))
+            continue;
+        struct json *entry = NULL;
+        struct error one = {0};
+        r = container_ps_entry(list.items[i], o->size, &entry, &one);
+        if (r < 0 && one.kind == ERROR_NOT_FOUND)
+            continue; /* removed meanwhile */
+        if (r < 0) {
+            *err = one;
+            return r;
+        }
+        js_push(entries, entry);
+    }
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    const char *field; /* of the row */
+} sorts[] = {
+    {"command", "Command"}, {"created", "Created"},    {"id", "ID"},     {"image", "Image"},
+    {"names", "Names"},     {"runningfor", "Created"}, {"size", "Size"}, {"status", "State"},
+};
+
+struct sorted {
+    struct json *entry, *row;
+    const char *field;
+};
+
+static int compare_sorted(const void *a, const void *b)
+{
+    const struct sorted *x = a, *y = b;
+    const struct json *v = js_get(x->row, x->field), *w = js_get(y->row, y->field);
+    if (js_is_int(v))
+        return js_int_value(v) < js_int_value(w) ? -1 : js_int_value(v) > js_int_value(w);
+    return strcmp(js_text(v) ? js_text(v) : "", js_text(w) ? js_text(w) : "");
+}
+
+/* Gives entries and rows in the order asked for. */
+static int sort_rows(const struct ps_options *o, struct json *entries, struct json *ret_entries,
+                     struct json *ret_rows, struct error *err)
+{
+    const char *field = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(sorts); i++)
+        if (string_equal(sorts[i].name, o->sort))
+            field = sorts[i].field;
+    if (!field)
+        return error_kind_set(err, ERROR_USAGE,
+                              "invalid argument \"%s\" for \"--sort\" flag: \"%s\" is not a valid "
+                              "value.  Choose from: \"command, created, id, image, names, "
+                              "runningfor, size, status\"\nSee 'firn ps --help'",
+                              o->sort, o->sort);
+    size_t count = js_count(entries);
+    _cleanup_free_ struct sorted *list = xcalloc(count + 1, sizeof(*list));
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct sorted){js_at(entries, i), make_row(js_at(entries, i), o), field};
+    if (!string_equal(field, "Created"))
+        qsort(list, count, sizeof(*list), compare_sorted);
+    for (size_t i = 0; i < count; i++) {
+        js_push(ret_entries, js_ref(list[i].entry));
+        js_push(ret_rows, list[i].row);
+    }
+    return 0;
+}
+
+/* ---- output ---- */
+
+static char *choose_format(const struct ps_options *o)
+{
+    if (o->format)
+        return xstrdup(o->format);
+    if (o->quiet)
+        return xstrdup("{{.ID}}");
+    return xasprintf("table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t"
+                     "{{.Ports}}\t{{.Names}}%s%s",
+                     o->pod ? "\t{{.Pod}}\t{{.PodName}}" : "", o->size ? "\t{{.Size}}" : "");
+}
+
+static int show(struct call *call, const struct ps_options *o, struct error *err)
+{
+    _cleanup_json_ struct json *entries = js_array();
+    _cleanup_json_ struct json *sorted = js_array();
+    _cleanup_json_ struct json *rows = js_array();
+    int r = collect(call, o, entries, err);
+    if (r >= 0)
+        r = sort_rows(o, entries, sorted, rows, err);
+    if (r < 0)
+        return r;
+    if (report_is_json(o->format)) {
+        report_json(sorted, 2);
+        return 0;
+    }
+    _cleanup_free_ char *format = choose_format(o);
+    return report_print(&report, format, o->no_heading, rows, err);
+}
+
+static int run(struct call *call, struct error *err)
+{
+    const struct ps_options *o = call->options;
+    if (o->latest && o->last >= 0)
+        return error_kind_set(err, ERROR_USAGE, "last and latest are mutually exclusive");
+    if (o->quiet && o->format && !report_is_json(o->format))
+        return error_kind_set(err, ERROR_USAGE, "quiet and format are mutually exclusive");
+    if (o->quiet && o->size)
+        return error_kind_set(err, ERROR_USAGE, "quiet conflicts with size and namespace");
+    int r = show(call, o, err);
+    while (r >= 0 && o->watch) {
+        fflush(stdout);
+        sleep((unsigned)o->watch);
+        if (isatty(1))
+            printf("\x1b[H\x1b[2J");
+        r = show(call, o, err);
+    }
+    return r;
+}
+
+const struct command command_ps = {
+    .paths = {"ps", "container ps", "container list", "container ls"},
+    .usage = "[options]",
+    .help = "List containers",
+    .options = table,
+    .options_size = sizeof(struct ps_options),
+    .run = run,
+};
