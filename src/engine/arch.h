@@ -1,0 +1,57 @@
+/* What differs between processors. Each function has one implementation in arch-x86_64.c (and one
+ * day arch-aarch64.c); nothing else in the engine knows the architecture. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "format/messages.pb-c.h"
+
+#define PAGE 4096ull
+
+/* An address in the puppet's memory. An integer, so that nobody dereferences it by mistake. */
+typedef uint64_t remote_addr;
+
+struct registers {
+    struct user_regs_struct gpr;
+};
+
+/* 0 or -errno. */
+int registers_get(pid_t tid, struct registers *ret);
+int registers_set(pid_t tid, const struct registers *r);
+
+/* Points the registers at one system call: `at` is the address of a syscall instruction. */
+void registers_set_call(struct registers *r, remote_addr at, long number, const uint64_t args[6]);
+long registers_result(const struct registers *r);
+remote_addr registers_ip(const struct registers *r);
+void registers_set_ip(struct registers *r, remote_addr ip);
+/* The system call this task was interrupted in, or -1; its arguments; what it would return. */
+long registers_syscall(const struct registers *r);
+uint64_t registers_syscall_arg(const struct registers *r, int index);
+void registers_set_result(struct registers *r, long result);
+
+/* The executor: position-independent code that runs a list of `struct remote_call`.
+ * The code ends in a trap; `executor_syscall` is the offset of its syscall instruction. */
+extern const char executor_code[], executor_code_end[];
+extern const uint64_t executor_syscall;
+/* Points the registers at the executor with `count` calls at `calls`. */
+void registers_set_executor(struct registers *r, remote_addr code, remote_addr calls,
+                            uint64_t count);
+/* How many of the calls were not done when the executor trapped. */
+uint64_t registers_executor_left(const struct registers *r);
+/* Finds a syscall instruction in code of `size` bytes; its offset or -1. */
+ssize_t find_syscall(const uint8_t *code, size_t size);
+
+/* Registers and floating point state to and from the checkpoint's core image. The dump allocates
+ * in `arena`. Extended state the image format has no place for is an error that names it. */
+int thread_info_dump(pid_t tid, const struct registers *r, struct arena *arena, CoreEntry *core,
+                     struct error *err);
+int thread_info_load(const CoreEntry *core, struct registers *ret, struct error *err);
+int thread_fpu_restore(pid_t tid, const CoreEntry *core, struct error *err);
+void thread_info_set_tid_address(CoreEntry *core, uint64_t address);
+uint64_t thread_info_tid_address(const CoreEntry *core);

@@ -1,0 +1,156 @@
+/* The open files of a process: descriptors, and the files behind exe, cwd, root and mappings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "engine/resources/resource.h"
+
+/* flags, pos and locks as /proc/PID/fdinfo/N tells them, see proc(5). */
+static int read_fdinfo(struct descriptor *f)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", f->task->pid, f->fd);
+    _cleanup_buf_ struct buf text = {0};
+    int r = file_read(path, &text, NULL);
+    if (r < 0 || !text.data)
+        return r < 0 ? r : -EIO;
+    const char *flags = strstr(text.data, "flags:"), *pos = strstr(text.data, "pos:");
+    uint32_t all = flags ? (uint32_t)strtoul(flags + 6, NULL, 8) : 0;
+    f->flags = all & ~(uint32_t)O_CLOEXEC;
+    f->cloexec = all & O_CLOEXEC;
+    f->pos = pos ? strtoll(pos + 4, NULL, 10) : 0;
+    f->locked = strstr(text.data, "\nlock:") != NULL;
+    return 0;
+}
+
+static int look_at_link(struct dump *d, struct descriptor *f, const char *name, struct error *err)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/proc/%d/%s", f->task->pid, name);
+    int r = proc_link(f->task->pid, name, f->link, sizeof(f->link));
+    if (r == 0 && stat(path, &f->st) < 0)
+        r = -errno;
+    return r < 0 ? error_errno(err, -r, "cannot look at %s", descriptor_name(d, f)) : 0;
+}
+
+static struct file *new_file(struct dump *d, const struct descriptor *f)
+{
+    array_reserve(d->files, d->file_count, d->file_room);
+    struct file *file = &d->files[d->file_count++];
+    *file = (struct file){.dev = f->st.st_dev,
+                          .ino = f->st.st_ino,
+                          .holder = f->task->pid,
+                          .fd = f->fd,
+                          .entry = arena_new_of(d->arena, FileEntry)};
+    file_entry__init(file->entry);
+    file->entry->id = (uint32_t)d->file_count;
+    return file;
+}
+
+static bool same_description(const struct file *file, const struct descriptor *f)
+{
+    return file->fd >= 0 && file->ino == f->st.st_ino && file->dev == f->st.st_dev &&
+           syscall(SYS_kcmp, file->holder, f->task->pid, KCMP_FILE, (unsigned long)file->fd,
+                   (unsigned long)f->fd) == 0;
+}
+
+static int describe(struct dump *d, const struct descriptor *f, FileEntry **ret, struct error *err)
+{
+    for (size_t i = 0; i < d->file_count; i++)
+        if (same_description(&d->files[i], f)) {
+            *ret = d->files[i].entry;
+            return 0;
+        }
+    const struct resource *resource = resource_match(d, f, err);
+    if (!resource)
+        return -ENOTSUP;
+    struct file *file = new_file(d, f);
+    *ret = file->entry;
+    return resource->dump(d, f, file->entry, err);
+}
+
+struct job {
+    struct dump *d;
+    struct task *t;
+    struct error *err;
+    size_t room;
+};
+
+static int dump_descriptor(int fd, void *context)
+{
+    struct job *j = context;
+    struct descriptor f = {.task = j->t, .fd = fd};
+    char name[32];
+    snprintf(name, sizeof(name), "fd/%d", fd);
+    int r = look_at_link(j->d, &f, name, j->err);
+    if (r == 0 && (r = read_fdinfo(&f)) < 0)
+        error_errno(j->err, -r, "cannot look at %s", descriptor_name(j->d, &f));
+    FileEntry *file = NULL;
+    if (r == 0)
+        r = describe(j->d, &f, &file, j->err);
+    if (r < 0)
+        return r;
+    FdinfoEntry *e = arena_new_of(j->d->arena, FdinfoEntry);
+    fdinfo_entry__init(e);
+    e->id = file->id;
+    e->fd = (uint32_t)fd;
+    e->flags = f.cloexec ? FD_CLOEXEC : 0;
+    e->type = file->type;
+    array_reserve(j->t->fds, j->t->fd_count, j->room);
+    j->t->fds[j->t->fd_count++] = e;
+    return 0;
+}
+
+int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t flags,
+              uint32_t *ret_id, struct error *err)
+{
+    struct descriptor f = {.task = t, .fd = -1, .place = link, .flags = flags};
+    int r = look_at_link(d, &f, link, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < d->file_count; i++) {
+        const struct file *file = &d->files[i];
+        if (file->fd < 0 && file->ino == f.st.st_ino && file->dev == f.st.st_dev &&
+            file->entry->reg->flags == flags && string_equal(file->entry->reg->name, f.link)) {
+            *ret_id = file->entry->id;
+            return 0;
+        }
+    }
+    const struct resource *resource = resource_match(d, &f, err);
+    if (!resource)
+        return -ENOTSUP;
+    struct file *file = new_file(d, &f);
+    *ret_id = file->entry->id;
+    return resource->dump(d, &f, file->entry, err);
+}
+
+static int dump_directories(struct dump *d, struct task *t, struct error *err)
+{
+    t->fs = arena_new_of(d->arena, FsEntry);
+    fs_entry__init(t->fs);
+    t->fs->has_umask = true;
+    t->fs->umask = t->status.umask;
+    int r = dump_path(d, t, "cwd", O_DIRECTORY, &t->fs->cwd_id, err);
+    return r < 0 ? r : dump_path(d, t, "root", O_DIRECTORY, &t->fs->root_id, err);
+}
+
+int dump_descriptors(struct dump *d, struct task *t, struct error *err)
+{
+    int r = dump_directories(d, t, err);
+    struct job j = {.d = d, .t = t, .err = err};
+    if (r == 0)
+        r = proc_each(t->pid, "fd", dump_descriptor, &j);
+    FdinfoEntry **fds = t->fds;
+    t->fds = arena_memdup(d->arena, fds, t->fd_count * sizeof(*fds));
+    free(fds);
+    if (r < 0 && !err->code)
+        return error_errno(err, -r, "cannot list the descriptors of process %d", t->vpid);
+    return r;
+}

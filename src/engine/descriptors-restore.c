@@ -1,0 +1,271 @@
+/* Making the open files. Every description is made once, by the first process that needs it; others
+ * fetch a copy of it from there (pidfd_getfd(2)). All work happens above `base_fd`, so that nothing
+ * is in the way when the descriptors get their numbers at the end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "base/alloc.h"
+#include "base/strv.h"
+#include "engine/restore.h"
+
+/* ---- tools for the resources ---- */
+
+int64_t maker_call_(struct maker *m, struct error *err, const char *what, long number,
+                    const uint64_t args[6])
+{
+    size_t call = batch_call_(m->batch, what, number, args);
+    int n = batch_run(m->batch, err);
+    return n < 0 ? n : batch_result(m->batch, call);
+}
+
+int maker_open(struct maker *m, const char *path, uint32_t flags, struct error *err)
+{
+    batch_reset(m->batch);
+    remote_addr at = batch_string(m->batch, path);
+    size_t call = batch_try(m->batch, SYS_openat, (uint64_t)AT_FDCWD, at, flags | O_CLOEXEC, 0);
+    int n = batch_run(m->batch, err);
+    if (n < 0)
+        return n;
+    int64_t fd = batch_result(m->batch, call);
+    if (fd < 0)
+        return error_errno(err, (int)-fd, "process %d cannot open %s again", m->task->vpid, path);
+    return (int)fd;
+}
+
+static int duplicate_high(struct maker *m, int fd, struct error *err)
+{
+    return (int)maker_call(m, err,
+                           "duplicate a descriptor (is its limit of open files lower than "
+                           "it was?)",
+                           SYS_fcntl, (uint64_t)fd, F_DUPFD_CLOEXEC, (uint64_t)m->restore->base_fd);
+}
+
+int maker_raise(struct maker *m, int fd, struct error *err)
+{
+    batch_reset(m->batch);
+    int high = duplicate_high(m, fd, err);
+    if (high >= 0)
+        maker_call(m, NULL, "close a descriptor", SYS_close, (uint64_t)fd);
+    return high;
+}
+
+int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err)
+{
+    batch_reset(m->batch);
+    if (from == m->task)
+        return duplicate_high(m, fd, err);
+    int64_t pidfd = maker_call(m, err, "open a process", SYS_pidfd_open, (uint64_t)from->vpid, 0);
+    if (pidfd < 0)
+        return (int)pidfd;
+    int64_t copy =
+        maker_call(m, err, "share a descriptor", SYS_pidfd_getfd, (uint64_t)pidfd, (uint64_t)fd, 0);
+    maker_call(m, NULL, "close a descriptor", SYS_close, (uint64_t)pidfd);
+    return copy < 0 ? (int)copy : maker_raise(m, (int)copy, err);
+}
+
+/* ---- standard descriptors ---- */
+
+int restore_stdio_pipe(const struct restore *r, uint32_t pipe_id)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "pipe:[%u]", pipe_id);
+    for (int i = 0; i < 3; i++)
+        if (r->options.stdio[i] && strcmp(r->options.stdio[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* The runtime has given them to root; a program that runs as another user may want to open them
+ * again by /proc/self/fd. */
+static void give_to_user(struct maker *m, int fd)
+{
+    const CredsEntry *c = m->restore->tree.tasks[0].threads[0].core->thread_core->creds;
+    if (c->euid)
+        maker_call(m, NULL, "own a pipe", SYS_fchown, (uint64_t)fd, c->euid, (uint64_t)-1);
+}
+
+int maker_stdio(struct maker *m, int index, uint32_t flags, struct error *err)
+{
+    int high = m->restore->base_fd + index;
+    batch_reset(m->batch);
+    if (m->restore->stdio_used[index]) {
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", high);
+        return maker_open(m, path, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND), err);
+    }
+    m->restore->stdio_used[index] = true;
+    give_to_user(m, high);
+    int fd = duplicate_high(m, high, err);
+    if (fd >= 0 && flags & (O_NONBLOCK | O_APPEND))
+        maker_call(m, NULL, "set flags", SYS_fcntl, (uint64_t)fd, F_SETFL,
+                   flags & (O_NONBLOCK | O_APPEND));
+    return fd;
+}
+
+/* ---- parked pipes ---- */
+
+void restore_park(struct restore *r, uint32_t pipe_id, struct task *t, int read_end, int write_end)
+{
+    array_reserve(r->parked, r->parked_count, r->parked_room);
+    r->parked[r->parked_count++] = (struct parked_pipe){pipe_id, t, read_end, write_end};
+}
+
+const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_id)
+{
+    for (size_t i = 0; i < r->parked_count; i++)
+        if (r->parked[i].id == pipe_id)
+            return &r->parked[i];
+    return NULL;
+}
+
+/* ---- the descriptors of a process ---- */
+
+/* Standard descriptors go to base_fd, base_fd + 1, base_fd + 2; everything else goes. */
+static int make_room(struct maker *m, struct error *err)
+{
+    struct batch *b = m->batch;
+    struct rlimit64 old;
+    batch_reset(b);
+    remote_addr at = batch_room(b, sizeof(old));
+    batch_call(b, "read its limit of open files", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, at);
+    int n = batch_run(b, err);
+    if (n < 0)
+        return n;
+    old = *(const struct rlimit64 *)batch_local(b, at);
+    old.rlim_cur = old.rlim_max;
+    batch_reset(b);
+    batch_call(b, "raise its limit of open files", SYS_prlimit64, 0, RLIMIT_NOFILE,
+               batch_data(b, &old, sizeof(old)), 0);
+    batch_call(b, "close its descriptors", SYS_close_range, 3, ~0u, 0);
+    for (uint64_t i = 0; i < 3; i++)
+        batch_try(b, SYS_dup3, i, (uint64_t)m->restore->base_fd + i, O_CLOEXEC);
+    batch_call(b, "close its descriptors", SYS_close_range, 0, 2, 0);
+    return batch_run(b, err);
+}
+
+static int make(struct maker *m, uint32_t id, struct error *err)
+{
+    const FileEntry *f = restore_file(m->restore, id);
+    struct offer *offer = &m->restore->offers[0];
+    for (size_t i = 0; i < m->restore->file_count; i++)
+        if (m->restore->files[i] == f)
+            offer = &m->restore->offers[i];
+    if (offer->task)
+        return maker_fetch_from(m, offer->task, offer->fd, err);
+    batch_reset(m->batch);
+    int fd = resource_of_type(f->type)->restore(m, f, err);
+    int high = fd < 0 ? fd : fd >= m->restore->base_fd ? fd : maker_raise(m, fd, err);
+    if (high >= 0)
+        *offer = (struct offer){m->task, high};
+    return high;
+}
+
+static int number_descriptors(struct maker *m, const int *high, struct error *err)
+{
+    struct batch *b = m->batch;
+    batch_reset(b);
+    for (size_t i = 0; i < m->task->fd_count; i++) {
+        const FdinfoEntry *e = m->task->fds[i];
+        if (!batch_fits(b, 1, 0)) {
+            int n = batch_run(b, err);
+            if (n < 0)
+                return n;
+            batch_reset(b);
+        }
+        batch_call(b, "number its descriptors", SYS_dup3, (uint64_t)high[i], e->fd,
+                   e->flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    }
+    return batch_run(b, err);
+}
+
+static int make_all(struct maker *m, struct error *err)
+{
+    int n = make_room(m, err);
+    _cleanup_free_ int *high = xcalloc(m->task->fd_count, sizeof(int));
+    for (size_t i = 0; n == 0 && i < m->task->fd_count; i++) {
+        high[i] = make(m, m->task->fds[i]->id, err);
+        n = high[i] < 0 ? high[i] : 0;
+    }
+    return n < 0 ? n : number_descriptors(m, high, err);
+}
+
+static int close_high(struct maker *m, struct error *err)
+{
+    batch_reset(m->batch);
+    return (int)maker_call(m, err, "close its spare descriptors", SYS_close_range,
+                           (uint64_t)m->restore->base_fd, ~0u, 0);
+}
+
+static int each_alive(struct restore *r, int (*step)(struct maker *, struct error *),
+                      struct error *err)
+{
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    for (size_t i = 0; i < r->tree.count; i++) {
+        struct task *t = &r->tree.tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        struct maker m = {.restore = r, .task = t, .batch = b};
+        batch_start(b, &t->threads[0].puppet);
+        int n = step(&m, err);
+        batch_free(b);
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+int restore_descriptors(struct restore *r, struct error *err)
+{
+    int n = each_alive(r, make_all, err);
+    return n < 0 ? n : each_alive(r, close_high, err);
+}
+
+/* ---- terminals ---- */
+
+static int make_terminals(struct maker *m, struct error *err)
+{
+    for (size_t i = 0; i < m->restore->ttys->count; i++) {
+        const TtyInfoEntry *info = m->restore->ttys->messages[i];
+        bool leads = (pid_t)info->sid == m->task->vpid ||
+                     (!info->sid && m->task == &m->restore->tree.tasks[0]);
+        int n = leads && m->restore->console[0] ? terminal_restore_session(m, info, err) : 0;
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+int restore_terminals(struct restore *r, struct error *err)
+{
+    return each_alive(r, make_terminals, err);
+}
+
+/* ---- working directory, root, umask ---- */
+
+static int make_directories(struct maker *m, struct error *err)
+{
+    const FsEntry *fs = m->task->fs;
+    struct batch *b = m->batch;
+    const char *cwd = restore_file(m->restore, fs->cwd_id)->reg->name;
+    const char *root = restore_file(m->restore, fs->root_id)->reg->name;
+    int fd = maker_open(m, cwd, O_PATH | O_DIRECTORY, err);
+    if (fd < 0)
+        return fd;
+    batch_reset(b);
+    if (strcmp(root, "/") != 0)
+        batch_call(b, "change its root directory", SYS_chroot, batch_string(b, root));
+    batch_call(b, "change its working directory", SYS_fchdir, (uint64_t)fd);
+    batch_call(b, "close a directory", SYS_close, (uint64_t)fd);
+    batch_call(b, "set its umask", SYS_umask, fs->has_umask ? fs->umask : 022);
+    return batch_run(b, err);
+}
+
+int restore_directories(struct restore *r, struct error *err)
+{
+    return each_alive(r, make_directories, err);
+}

@@ -1,0 +1,194 @@
+#include "engine/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "engine/images.h"
+
+bool dump_cancelled(const struct dump *d, struct error *err)
+{
+    if (!d->options.cancelled || !d->options.cancelled(d->options.context))
+        return false;
+    error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
+                   d->options.name);
+    return true;
+}
+
+static int open_root(struct dump *d, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/root", d->options.init);
+    d->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (d->root_fd < 0)
+        return error_errno(err, errno, "cannot open the root directory of container %s",
+                           d->options.name);
+    return 0;
+}
+
+int dump_freeze(const struct dump_options *options, struct dump **ret, struct error *err)
+{
+    struct dump *d = xcalloc(1, sizeof(*d));
+    d->options = *options;
+    d->arena = arena_new();
+    d->root_fd = -1;
+    d->ended = true; /* nothing to release yet */
+    *ret = d;
+    int r = open_root(d, err);
+    if (r < 0)
+        return r;
+    int64_t begin = monotonic_us();
+    r = freeze(&d->options, &d->freezer, err);
+    if (r < 0)
+        return r;
+    d->ended = false;
+    d->frozen_at_us = begin;
+    d->stats.freezing_time = (uint64_t)(monotonic_us() - begin);
+    return dump_tree(d, err);
+}
+
+/* ---- the steps of a dump ---- */
+
+static int each_task(struct dump *d, int (*step)(struct dump *, struct task *, struct error *),
+                     struct error *err)
+{
+    for (size_t i = 0; i < d->tree.count; i++) {
+        int r = step(d, &d->tree.tasks[i], err);
+        if (r < 0)
+            return r;
+        if (dump_cancelled(d, err))
+            return -ECANCELED;
+    }
+    return 0;
+}
+
+static int look(struct dump *d, struct error *err)
+{
+    return each_task(d, dump_look, err);
+}
+
+static int find_pages(struct dump *d, struct error *err)
+{
+    int64_t begin = monotonic_us();
+    int r = each_task(d, dump_find_pages, err);
+    d->stats.memdump_time = (uint64_t)(monotonic_us() - begin);
+    return r;
+}
+
+static int write_pages(struct dump *d, struct error *err)
+{
+    int64_t begin = monotonic_us();
+    int r = each_task(d, dump_write_pages, err);
+    if (r == 0)
+        r = dump_write_shared_pages(d, err);
+    d->stats.memwrite_time = (uint64_t)(monotonic_us() - begin);
+    return r;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct dump *d, struct error *err);
+} steps[] = {
+    {"look at every process", look},
+    {"refuse what cannot be saved", dump_check_sharing},
+    {"settle pipes that lead outside", pipe_settle_outside},
+    {"find the pages", find_pages},
+    {"find the shared pages", dump_find_shared_pages},
+    {"write the processes", images_write_tasks},
+    {"write the open files", images_write_files},
+    {"write the page maps", dump_write_pagemaps},
+    {"write the inventory", images_write_inventory},
+    {"write the pages", write_pages},
+};
+
+int dump_write(struct dump *d, struct sink *sink, struct error *err)
+{
+    d->sink = sink;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        int r = steps[i].run(d, err);
+        if (r < 0)
+            return r;
+    }
+    d->stats.images_written = (uint64_t)(monotonic_us() - d->frozen_at_us);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+static void end(struct dump *d)
+{
+    d->ended = true;
+    d->stats.frozen_time = (uint64_t)(monotonic_us() - d->frozen_at_us);
+}
+
+int dump_release(struct dump *d, struct error *err)
+{
+    thaw(&d->freezer);
+    end(d);
+    return 0;
+}
+
+/* Init last: when it dies the kernel kills the rest, but a process that came by exec may be waited
+ * for by a monitor of its own and should be gone before. */
+int dump_kill(struct dump *d, struct error *err)
+{
+    for (size_t i = d->tree.count; i-- > 0;)
+        kill(d->tree.tasks[i].pid, SIGKILL);
+    for (size_t left = d->freezer.count; left > 0;) {
+        int status;
+        pid_t tid = waitpid(-1, &status, __WALL);
+        if (tid < 0 && errno != EINTR)
+            break;
+        if (tid > 0 && stop_decode(status, NULL) == STOP_GONE)
+            left--;
+        else if (tid > 0)
+            ptrace(PTRACE_CONT, tid, 0, 0);
+    }
+    end(d);
+    return 0;
+}
+
+void dump_stats(const struct dump *d, struct dump_stats *ret)
+{
+    *ret = d->stats;
+    ret->tasks = (uint32_t)d->tree.count;
+    ret->threads = 0;
+    for (size_t i = 0; i < d->tree.count; i++)
+        ret->threads += (uint32_t)d->tree.tasks[i].thread_count;
+}
+
+static void shared_memory_close(struct shared_memory *m)
+{
+    free(m->pages);
+    if (m->fd >= 0)
+        close(m->fd);
+}
+
+void dump_free(struct dump *d)
+{
+    if (!d)
+        return;
+    if (!d->ended)
+        thaw(&d->freezer);
+    freezer_free(&d->freezer);
+    if (d->root_fd >= 0)
+        close(d->root_fd);
+    for (size_t i = 0; i < d->shared_count; i++)
+        shared_memory_close(&d->shared[i]);
+    free(d->files);
+    free(d->filters);
+    free(d->shared);
+    free(d->pipes);
+    free(d->ttys);
+    arena_free(d->arena);
+    free(d);
+}

@@ -1,0 +1,94 @@
+/* The dump's state and its steps. Internal to engine/. */
+#pragma once
+
+#include "base/arena.h"
+#include "engine/batch.h"
+#include "engine/engine.h"
+#include "engine/freeze.h"
+#include "engine/task.h"
+#include "engine/vma.h"
+#include "format/image.h"
+
+/* A run of pages with content, `count` pages from `start`. */
+struct page_range {
+    remote_addr start;
+    uint64_t count;
+    bool readable; /* else only through /proc/PID/mem */
+};
+
+/* An open file description, whoever holds it. */
+struct file {
+    FileEntry *entry;
+    dev_t dev;
+    ino_t ino;
+    pid_t holder; /* a process that has it, and as which descriptor: for kcmp(2) */
+    int fd;
+};
+
+/* A shared anonymous memory object, known by its inode. */
+struct shared_memory {
+    ino_t ino;
+    pid_t holder; /* a process that has it mapped, and where */
+    struct vma area;
+    int fd;
+    struct page_range *pages;
+    size_t range_count;
+    uint64_t page_count;
+    uint32_t pages_id;
+};
+
+struct pipe_state {
+    uint32_t id; /* its inode */
+    void *data;  /* what stands in it */
+    size_t size;
+    uint32_t capacity;
+    bool stdio;          /* leads to the container's monitor */
+    bool reader, writer; /* ends held inside the container */
+    bool peer_gone;      /* poll(2) says that nobody holds the other end */
+};
+
+struct dump {
+    struct dump_options options;
+    struct arena *arena;
+    struct freezer freezer;
+    struct tree tree;
+    int root_fd; /* the container's root directory */
+    struct file *files;
+    size_t file_count, file_room;
+    SeccompFilter **filters; /* every filter once; `prev` names the one installed before it */
+    size_t filter_count, filter_room;
+    struct shared_memory *shared;
+    size_t shared_count, shared_room;
+    struct pipe_state *pipes;
+    size_t pipe_count, pipe_room;
+    TtyInfoEntry **ttys;
+    size_t tty_count, tty_room;
+    uint32_t next_pages_id;
+    bool ended;
+    int64_t frozen_at_us;
+    struct dump_stats stats;
+    struct sink *sink;
+};
+
+/* Fills d->tree from the frozen threads. */
+int dump_tree(struct dump *d, struct error *err);
+/* Asks a process everything that it can tell: cores, memory map, descriptors. Its registers are
+ * back in place when this returns. */
+int dump_look(struct dump *d, struct task *t, struct error *err);
+
+/* engine/descriptors-dump.c */
+int dump_descriptors(struct dump *d, struct task *t, struct error *err);
+/* Adds the file behind a /proc link ("exe", "cwd", "map_files/...") of path `path` inside the
+ * container; `flags` as in open(2). */
+int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t flags,
+              uint32_t *ret_id, struct error *err);
+
+/* engine/memory-dump.c */
+int dump_memory_map(struct dump *d, struct task *t, struct error *err);
+int dump_find_pages(struct dump *d, struct task *t, struct error *err);
+int dump_write_pagemaps(struct dump *d, struct error *err);
+int dump_write_pages(struct dump *d, struct task *t, struct error *err);
+int dump_find_shared_pages(struct dump *d, struct error *err);
+int dump_write_shared_pages(struct dump *d, struct error *err);
+
+bool dump_cancelled(const struct dump *d, struct error *err);

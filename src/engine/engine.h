@@ -1,0 +1,98 @@
+/* firn's engine: writes a running process tree to images and makes it again.
+ *
+ * It knows nothing of containers: a dump gets the pid of the tree's init, a restore gets a process
+ * that an OCI runtime made and that is about to execute its program. Images go to a `struct sink`
+ * and come from a directory. All calls of one job must come from one thread, which is the tracer
+ * of all the processes and should live in a process of its own that ignores terminal signals: if
+ * it dies during a dump the kernel lets the workload go on; during a restore the kernel kills it.
+ *
+ * Dump:
+ *     dump_freeze(&options, &dump, err)      everything stands still
+ *     dump_write(dump, sink, err)            images written
+ *     dump_release(dump, err)                goes on as if nothing had happened, or
+ *     dump_kill(dump, err)                   ends it: the images are what is left
+ *     dump_free(dump)                        also releases, if neither was done
+ * Restore:
+ *     restore_plan(&options, dirfd, &restore, err)   read and check everything; nothing was done
+ *     restore_seize(restore, pid, err)       the runtime's waiting init
+ *     (the caller lets the runtime start it)
+ *     restore_build(restore, err)            until everything is in place, nothing of it ran
+ *     restore_release(restore, err)          go
+ *     restore_free(restore)                  without restore_release before: everything is killed
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "format/sink.h"
+
+struct dump;
+struct restore;
+
+struct dump_options {
+    pid_t init;         /* in our pid namespace: process 1 of the container */
+    const char *name;   /* of the container, for error texts */
+    const char *cgroup; /* a cgroup directory whose processes (and those below it) all belong to the
+                           tree; NULL: only init's descendants */
+    /* What descriptors 0-2 of init pointed to when the runtime had made it ("pipe:[4711]"): their
+     * other ends are the monitor's. NULL entries: nothing special. */
+    const char *stdio[3];
+    /* Asked now and then; true makes the dump stop with ERROR_CANCELLED. May be NULL. */
+    bool (*cancelled)(void *context);
+    /* Bytes of memory written so far and in all. May be NULL. */
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+/* Times in microseconds, counts in pages of 4 KiB. */
+struct dump_stats {
+    uint64_t freezing_time; /* until the last task stood still */
+    uint64_t frozen_time;   /* from the first stop to release or kill */
+    uint64_t memdump_time;  /* finding out which pages there are */
+    uint64_t memwrite_time; /* writing them */
+    uint64_t pages_scanned, pages_written;
+    uint64_t images_written; /* freeze to last image written */
+    uint32_t tasks, threads;
+};
+
+int dump_freeze(const struct dump_options *options, struct dump **ret, struct error *err);
+int dump_write(struct dump *d, struct sink *sink, struct error *err);
+int dump_release(struct dump *d, struct error *err);
+int dump_kill(struct dump *d, struct error *err);
+void dump_stats(const struct dump *d, struct dump_stats *ret);
+void dump_free(struct dump *d);
+
+struct restore_options {
+    const char *name; /* of the container, for error texts */
+    /* No process may get a capability that is not in this set (bit n: capability n): what the
+     * container was created with. The images are not trusted to say. */
+    uint64_t capabilities;
+    /* What the dump's descriptors 0-2 of init pointed to (descriptors.json of the checkpoint):
+     * files of this name become what the new init has as 0-2. */
+    const char *stdio[3];
+    /* Called with a process made outside the runtime (one that had entered the container by exec):
+     * puts it into the container's cgroups. May be NULL. */
+    int (*join_cgroup)(void *context, pid_t pid, struct error *err);
+    bool (*cancelled)(void *context);
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+struct restore_stats {
+    uint64_t forking_time; /* exec-stop to all processes there */
+    uint64_t restore_time; /* exec-stop to release */
+    uint64_t pages_restored;
+    uint32_t tasks, threads;
+};
+
+/* `dirfd` is the directory with the images; it stays the caller's and must live as long. */
+int restore_plan(const struct restore_options *options, int dirfd, struct restore **ret,
+                 struct error *err);
+int restore_seize(struct restore *r, pid_t init, struct error *err);
+int restore_build(struct restore *r, struct error *err);
+int restore_release(struct restore *r, struct error *err);
+void restore_stats(const struct restore *r, struct restore_stats *ret);
+void restore_free(struct restore *r);

@@ -1,0 +1,114 @@
+/* A process that had come into the container by exec has its parent outside, so it cannot be born
+ * inside. We bear it ourselves: our child enters the container's namespaces with its old pid, stops
+ * and becomes a puppet. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "engine/kernel.h"
+#include "engine/restore.h"
+
+/* In the order in which they can be entered; the pid namespace is entered by our child's birth. */
+#define INNER_NAMESPACES                                                                           \
+    (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+
+/* The C library has registered a restartable sequence for this thread, which a program that is
+ * about to be replaced must not keep. */
+static void forget_rseq(void)
+{
+    if (__rseq_size)
+        syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
+}
+
+static void child(int pidfd, int report)
+{
+    int code = 0;
+    if (setns(pidfd, INNER_NAMESPACES) < 0)
+        code = errno;
+    else if (setsid() < 0)
+        code = errno;
+    struct sigaction dfl = {.sa_handler = SIG_DFL};
+    for (int s = 1; s < NSIG; s++)
+        sigaction(s, &dfl, NULL);
+    forget_rseq();
+    if (write(report, &code, sizeof(code)) != sizeof(code))
+        _exit(1);
+    close_range(0, ~0u, 0);
+    for (;;)
+        pause();
+}
+
+static pid_t bear(struct restore *r, const struct task *t, int pidfd, int *ready, struct error *err)
+{
+    int report[2];
+    pid_t vpid = t->vpid;
+    struct clone_args args = {
+        .exit_signal = SIGCHLD,
+        .set_tid = (uint64_t)(uintptr_t)&vpid,
+        .set_tid_size = 1,
+    };
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make process %d", t->vpid);
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        child(pidfd, report[1]);
+    int code = errno;
+    close(report[1]);
+    *ready = report[0];
+    return pid < 0 ? error_errno(err, code, "cannot make process %d", t->vpid) : pid;
+}
+
+static int seize(struct restore *r, struct task *t, struct error *err)
+{
+    unsigned long options =
+        puppet_options | PTRACE_O_EXITKILL | (r->seccomp_suspended ? PTRACE_O_SUSPEND_SECCOMP : 0);
+    if (ptrace(PTRACE_SEIZE, t->pid, 0, options) < 0 || ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) < 0)
+        return error_errno(err, errno, "cannot take control of process %d", t->vpid);
+    t->threads[0].puppet = (struct puppet){.tid = t->pid, .vtid = t->vpid, .process = t->pid};
+    return puppet_wait(t->pid, NULL) == STOP_GONE
+               ? error_set(err, ESRCH, "process %d died at birth", t->vpid)
+               : 0;
+}
+
+static int bear_in_namespace(struct restore *r, struct task *t, struct error *err)
+{
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, r->init, 0);
+    _cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    if (pidfd < 0 || own < 0 || setns(pidfd, CLONE_NEWPID) < 0)
+        return error_errno(err, errno, "cannot enter the pid namespace of container %s",
+                           r->options.name);
+    _cleanup_close_ int ready = -1;
+    pid_t pid = bear(r, t, pidfd, &ready, err);
+    if (setns(own, CLONE_NEWPID) < 0)
+        return error_errno(err, errno, "cannot leave the pid namespace of container %s",
+                           r->options.name);
+    if (pid < 0)
+        return pid;
+    t->pid = pid;
+    int code = EIO;
+    if (read_full(ready, &code, sizeof(code)) != sizeof(code) || code)
+        return error_errno(err, code, "process %d cannot enter container %s", t->vpid,
+                           r->options.name);
+    return 0;
+}
+
+int enter_container(struct restore *r, struct task *t, struct error *err)
+{
+    int n = bear_in_namespace(r, t, err);
+    if (n == 0 && r->options.join_cgroup)
+        n = r->options.join_cgroup(r->options.context, t->pid, err);
+    if (n == 0)
+        n = seize(r, t, err);
+    if (n < 0 && t->pid > 0)
+        kill(t->pid, SIGKILL);
+    return n;
+}

@@ -1,0 +1,15 @@
+/* Writes what the look found into the checkpoint's images. Internal to engine/. */
+#pragma once
+
+#include "engine/dump.h"
+#include "engine/resources/resource.h"
+
+/* pstree, core, ids, mm, fs, fdinfo, seccomp. */
+int images_write_tasks(struct dump *d, struct error *err);
+/* files and what the resources keep besides. */
+int images_write_files(struct dump *d, struct error *err);
+/* inventory, host, utsns. */
+int images_write_inventory(struct dump *d, struct error *err);
+/* Processes that share memory, descriptors or directories without being threads; System V objects.
+ */
+int dump_check_sharing(struct dump *d, struct error *err);

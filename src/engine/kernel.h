@@ -1,0 +1,50 @@
+/* Kernel interfaces newer than the C library's headers, under the kernel's own names. */
+#pragma once
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+#include <sys/ptrace.h>
+
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+/* include/uapi/linux/ptrace.h */
+#define FIRN_PTRACE_GET_RSEQ_CONFIGURATION 0x420f
+struct firn_rseq_configuration {
+    __u64 pointer;
+    __u32 size;
+    __u32 signature;
+    __u32 flags;
+    __u32 pad;
+};
+
+#define FIRN_PTRACE_SECCOMP_GET_METADATA 0x420d
+struct firn_seccomp_metadata {
+    __u64 filter_off;
+    __u64 flags;
+};
+
+/* include/uapi/linux/fs.h: what the pages of a range are, on /proc/PID/pagemap (6.7). */
+#define PM_SCAN_PAGE_FILE    (1ull << 2)
+#define PM_SCAN_PAGE_PRESENT (1ull << 3)
+#define PM_SCAN_PAGE_SWAPPED (1ull << 4)
+#define PM_SCAN_PAGE_PFNZERO (1ull << 5)
+#define PM_SCAN_PAGE_GUARD   (1ull << 8)
+struct pm_scan_range {
+    __u64 start, end, categories;
+};
+struct pm_scan_request {
+    __u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    __u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct pm_scan_request)
+
+/* include/uapi/linux/prctl.h */
+#ifndef PR_TIMER_CREATE_RESTORE_IDS
+#define PR_TIMER_CREATE_RESTORE_IDS 77
+#endif
+#ifndef PR_GET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif

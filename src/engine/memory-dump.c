@@ -1,0 +1,399 @@
+/* The memory of the processes: the map, which pages carry content, and the content. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "engine/dump.h"
+#include "engine/kernel.h"
+
+#define CHUNK (1u << 20)
+
+enum { PAGEMAP_PRESENT = 4 };
+
+/* ---- the map ---- */
+
+static int note_shared(struct dump *d, const struct task *t, const struct vma *v)
+{
+    for (size_t i = 0; i < d->shared_count; i++)
+        if (d->shared[i].ino == v->ino)
+            return 0;
+    array_reserve(d->shared, d->shared_count, d->shared_room);
+    d->shared[d->shared_count++] =
+        (struct shared_memory){.ino = v->ino, .holder = t->pid, .area = *v, .fd = -1};
+    return 0;
+}
+
+static int vma_file(struct dump *d, struct task *t, const struct vma *v, uint32_t *ret_id,
+                    struct error *err)
+{
+    char link[64];
+    snprintf(link, sizeof(link), "map_files/%" PRIx64 "-%" PRIx64, v->start, v->end);
+    uint32_t flags = v->flags & MAP_SHARED && v->prot & PROT_WRITE ? O_RDWR : O_RDONLY;
+    return dump_path(d, t, link, flags, ret_id, err);
+}
+
+static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry *e,
+                   struct error *err)
+{
+    vma_entry__init(e);
+    e->start = v->start, e->end = v->end, e->pgoff = v->offset;
+    e->prot = v->prot, e->flags = v->flags, e->status = v->status;
+    e->fd = -1;
+    e->has_madv = v->madvice != 0;
+    e->madv = v->madvice;
+    if (v->status & VMA_ANON_SHARED) {
+        e->shmid = v->ino;
+        return note_shared(d, t, v);
+    }
+    if (!(v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)))
+        return 0;
+    uint32_t id = 0;
+    int r = vma_file(d, t, v, &id, err);
+    e->shmid = id;
+    e->has_fdflags = v->status & VMA_FILE_SHARED;
+    e->fdflags = v->prot & PROT_WRITE ? O_RDWR : O_RDONLY;
+    return r;
+}
+
+/* The fields of /proc/PID/stat that PR_SET_MM_MAP wants back. */
+static int fill_mm(struct dump *d, struct task *t, struct error *err)
+{
+    MmEntry *mm = t->mm;
+    const struct process_stat *s = &t->stat;
+    mm->mm_start_code = s->start_code, mm->mm_end_code = s->end_code;
+    mm->mm_start_data = s->start_data, mm->mm_end_data = s->end_data;
+    mm->mm_start_stack = s->start_stack, mm->mm_start_brk = s->start_brk;
+    mm->mm_arg_start = s->arg_start, mm->mm_arg_end = s->arg_end;
+    mm->mm_env_start = s->env_start, mm->mm_env_end = s->env_end;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/auxv", t->pid);
+    _cleanup_buf_ struct buf auxv = {0};
+    int r = file_read(path, &auxv, err);
+    if (r < 0)
+        return error_wrap(err, "process %d of container %s", t->vpid, d->options.name);
+    mm->n_mm_saved_auxv = auxv.size / sizeof(uint64_t);
+    mm->mm_saved_auxv = arena_memdup(d->arena, auxv.data, auxv.size);
+    return dump_path(d, t, "exe", O_RDONLY, &mm->exe_file_id, err);
+}
+
+int dump_memory_map(struct dump *d, struct task *t, struct error *err)
+{
+    struct vma_list *list = NULL;
+    int r = fill_mm(d, t, err);
+    if (r == 0)
+        r = vma_list_read(t->pid, t->vpid, d->options.name, &list, err);
+    if (r < 0)
+        return r;
+    t->mm->vmas = arena_array_of(d->arena, VmaEntry *, list->count);
+    VmaEntry *entries = arena_array_of(d->arena, VmaEntry, list->count);
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        if (list->areas[i].status & VMA_VSYSCALL)
+            continue;
+        t->mm->vmas[t->mm->n_vmas++] = &entries[i];
+        r = add_vma(d, t, &list->areas[i], &entries[i], err);
+    }
+    if (r == 0)
+        r = vdso_find_syscall(t->pid, list->vdso, &t->threads[0].puppet.insn, err);
+    vma_list_free(list);
+    return r;
+}
+
+/* ---- which pages ---- */
+
+struct page_scan {
+    struct dump *d;
+    struct task *t;
+    size_t room;
+    struct page_range *ranges;
+};
+
+static void add_range(struct page_scan *s, uint64_t start, uint64_t end, bool readable)
+{
+    struct page_range *last =
+        s->t->page_range_count ? &s->ranges[s->t->page_range_count - 1] : NULL;
+    if (last && last->start + last->count * PAGE == start && last->readable == readable) {
+        last->count += (end - start) / PAGE;
+        return;
+    }
+    array_reserve(s->ranges, s->t->page_range_count, s->room);
+    s->ranges[s->t->page_range_count++] =
+        (struct page_range){.start = start, .count = (end - start) / PAGE, .readable = readable};
+}
+
+/* Pages that carry content of the process's own: in memory or swapped, not the zero page, not a
+ * clean page of a file. */
+static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool readable)
+{
+    struct pm_scan_range found[512];
+    struct pm_scan_request q = {
+        .size = sizeof(q),
+        .start = v->start,
+        .end = v->end,
+        .vec = (uint64_t)(uintptr_t)found,
+        .vec_len = ARRAY_LEN(found),
+        .category_inverted = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO,
+        .category_mask = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO,
+        .category_anyof_mask = PM_SCAN_PAGE_PRESENT | PM_SCAN_PAGE_SWAPPED,
+        .return_mask = PM_SCAN_PAGE_PRESENT,
+    };
+    while (q.start < v->end) {
+        int n = ioctl(fd, PAGEMAP_SCAN_IOCTL, &q);
+        if (n < 0)
+            return -errno;
+        for (int i = 0; i < n; i++)
+            add_range(s, found[i].start, found[i].end, readable);
+        if (q.walk_end <= q.start)
+            break;
+        q.start = q.walk_end;
+    }
+    return 0;
+}
+
+/* For kernels before 6.7: one 64-bit word a page (Documentation/admin-guide/mm/pagemap.rst).
+ * Zero pages look like others here and are written. */
+static int scan_words(struct page_scan *s, int fd, const VmaEntry *v, bool readable)
+{
+    uint64_t words[512];
+    for (uint64_t at = v->start; at < v->end;) {
+        uint64_t count = (v->end - at) / PAGE;
+        count = count < ARRAY_LEN(words) ? count : ARRAY_LEN(words);
+        ssize_t n = pread(fd, words, count * 8, (off_t)(at / PAGE * 8));
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        for (ssize_t i = 0; i < n / 8; i++, at += PAGE) {
+            bool present = words[i] >> 62 & 3, file = words[i] >> 61 & 1;
+            if (present && !file)
+                add_range(s, at, at + PAGE, readable);
+        }
+    }
+    return 0;
+}
+
+int dump_find_pages(struct dump *d, struct task *t, struct error *err)
+{
+    if (t->state == TASK_ZOMBIE)
+        return 0;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/pagemap", t->pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot read the page map of process %d", t->vpid);
+    struct page_scan s = {.d = d, .t = t};
+    for (size_t i = 0; i < t->mm->n_vmas; i++) {
+        const VmaEntry *v = t->mm->vmas[i];
+        d->stats.pages_scanned += (v->end - v->start) / PAGE;
+        if (!(v->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)) ||
+            v->status & (VMA_VDSO | VMA_VVAR))
+            continue;
+        bool readable = v->prot & PROT_READ;
+        int r = scan_ioctl(&s, fd, v, readable);
+        if (r == -ENOTTY || r == -EINVAL)
+            r = scan_words(&s, fd, v, readable);
+        if (r < 0) {
+            free(s.ranges);
+            return error_errno(err, -r, "cannot find the pages of process %d", t->vpid);
+        }
+    }
+    t->pages = arena_memdup(d->arena, s.ranges, t->page_range_count * sizeof(*s.ranges));
+    free(s.ranges);
+    for (size_t i = 0; i < t->page_range_count; i++)
+        d->stats.pages_written += t->pages[i].count;
+    return 0;
+}
+
+/* ---- the content ---- */
+
+static int write_pagemap(struct dump *d, uint64_t number, enum image_kind kind, uint32_t pages_id,
+                         const struct page_range *ranges, size_t count, struct error *err)
+{
+    _cleanup_(image_writer_freep) struct image_writer *w = image_writer_new(kind, number);
+    PagemapHead head = PAGEMAP_HEAD__INIT;
+    head.pages_id = pages_id;
+    image_writer_add(w, &head);
+    for (size_t i = 0; i < count; i++) {
+        PagemapEntry e = PAGEMAP_ENTRY__INIT;
+        e.vaddr = ranges[i].start;
+        e.compat_nr_pages = (uint32_t)ranges[i].count;
+        e.has_nr_pages = true;
+        e.nr_pages = ranges[i].count;
+        e.has_flags = true;
+        e.flags = PAGEMAP_PRESENT;
+        image_writer_add(w, &e);
+    }
+    return image_writer_put(w, d->sink, err);
+}
+
+static int read_pages(const struct task *t, const struct page_range *range, uint64_t at, void *to,
+                      size_t size)
+{
+    if (range->readable && remote_read(t->pid, at, to, size) == 0)
+        return 0;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = pread(fd, to, size, (off_t)at);
+    return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int write_range(struct dump *d, const struct task *t, const struct page_range *range,
+                       void *buffer, struct error *err)
+{
+    uint64_t at = range->start, end = at + range->count * PAGE;
+    while (at < end) {
+        size_t step = end - at < CHUNK ? end - at : CHUNK;
+        int r = read_pages(t, range, at, buffer, step);
+        if (r < 0)
+            return error_errno(err, -r, "cannot read the memory of process %d at %#" PRIx64,
+                               t->vpid, at);
+        r = sink_write(d->sink, buffer, step, err);
+        if (r < 0)
+            return r;
+        if (dump_cancelled(d, err))
+            return -ECANCELED;
+        at += step;
+    }
+    return 0;
+}
+
+int dump_write_pages(struct dump *d, struct task *t, struct error *err)
+{
+    if (t->state == TASK_ZOMBIE)
+        return 0;
+    uint64_t total = 0;
+    for (size_t i = 0; i < t->page_range_count; i++)
+        total += t->pages[i].count;
+    char name[IMAGE_NAME_MAX];
+    int r =
+        sink_begin(d->sink, image_name(IMAGE_PAGES, t->pages_id, name), total * PAGE, 0600, err);
+    _cleanup_free_ void *buffer = xmalloc(CHUNK);
+    for (size_t i = 0; r == 0 && i < t->page_range_count; i++)
+        r = write_range(d, t, &t->pages[i], buffer, err);
+    return r < 0 ? r : sink_end(d->sink, err);
+}
+
+/* ---- shared anonymous memory: through its file, wherever it is mapped ---- */
+
+static int open_shared(const struct shared_memory *m)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, m->holder,
+             m->area.start, m->area.end);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int find_shared_pages(int fd, struct page_range **ret, size_t *ret_count)
+{
+    size_t room = 0;
+    *ret = NULL;
+    *ret_count = 0;
+    for (off_t at = 0;;) {
+        off_t data = lseek(fd, at, SEEK_DATA);
+        if (data < 0)
+            return errno == ENXIO ? 0 : -errno;
+        off_t hole = lseek(fd, data, SEEK_HOLE);
+        if (hole < 0)
+            return -errno;
+        hole = (off_t)(((uint64_t)hole + PAGE - 1) & ~(PAGE - 1));
+        array_reserve(*ret, *ret_count, room);
+        (*ret)[(*ret_count)++] =
+            (struct page_range){(uint64_t)data, (uint64_t)(hole - data) / PAGE, true};
+        at = hole;
+    }
+}
+
+static int copy_shared(struct dump *d, int fd, const struct page_range *ranges, size_t count,
+                       struct error *err)
+{
+    _cleanup_free_ char *buffer = xmalloc(CHUNK);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = ranges[i].start, end = at + ranges[i].count * PAGE;
+        while (at < end) {
+            size_t step = end - at < CHUNK ? end - at : CHUNK;
+            memset(buffer, 0, step);
+            ssize_t n = pread(fd, buffer, step, (off_t)at);
+            if (n < 0)
+                return error_errno(err, errno, "cannot read shared memory");
+            int r = sink_write(d->sink, buffer, step, err);
+            if (r < 0)
+                return r;
+            at += step;
+        }
+    }
+    return 0;
+}
+
+static int find_one_shared(struct dump *d, struct shared_memory *m, struct error *err)
+{
+    m->fd = open_shared(m);
+    if (m->fd < 0)
+        return error_errno(err, -m->fd, "cannot open the shared memory at %#" PRIx64,
+                           m->area.start);
+    int r = find_shared_pages(m->fd, &m->pages, &m->range_count);
+    if (r < 0)
+        return error_errno(err, -r, "cannot read the shared memory at %#" PRIx64, m->area.start);
+    for (size_t i = 0; i < m->range_count; i++)
+        m->page_count += m->pages[i].count;
+    d->stats.pages_written += m->page_count;
+    return 0;
+}
+
+int dump_find_shared_pages(struct dump *d, struct error *err)
+{
+    for (size_t i = 0; i < d->shared_count; i++) {
+        int r = find_one_shared(d, &d->shared[i], err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int dump_write_shared_pages(struct dump *d, struct error *err)
+{
+    for (size_t i = 0; i < d->shared_count; i++) {
+        struct shared_memory *m = &d->shared[i];
+        char name[IMAGE_NAME_MAX];
+        int r = sink_begin(d->sink, image_name(IMAGE_PAGES, m->pages_id, name),
+                           m->page_count * PAGE, 0600, err);
+        if (r == 0)
+            r = copy_shared(d, m->fd, m->pages, m->range_count, err);
+        if (r == 0)
+            r = sink_end(d->sink, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- page maps ---- */
+
+int dump_write_pagemaps(struct dump *d, struct error *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < d->tree.count; i++) {
+        struct task *t = &d->tree.tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        t->pages_id = ++d->next_pages_id;
+        r = write_pagemap(d, (uint64_t)t->vpid, IMAGE_PAGEMAP, t->pages_id, t->pages,
+                          t->page_range_count, err);
+    }
+    for (size_t i = 0; r == 0 && i < d->shared_count; i++) {
+        struct shared_memory *m = &d->shared[i];
+        m->pages_id = ++d->next_pages_id;
+        r = write_pagemap(d, m->ino, IMAGE_PAGEMAP_SHMEM, m->pages_id, m->pages, m->range_count,
+                          err);
+    }
+    return r;
+}

@@ -1,0 +1,399 @@
+/* Building the address spaces: the kernel's mappings moved to where the dump had them, areas
+ * mapped, filled and protected. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/prctl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "engine/restore.h"
+#include "engine/vma.h"
+
+#define CHUNK  (1u << 20)
+#define RANGES 512
+
+/* Flags of mmap(2) that the image keeps and that may be given as they are. */
+#define MAP_KEEP (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE)
+
+/* ---- content ---- */
+
+/* Fills scattered ranges from a file that holds their pages one after the other. */
+struct filler {
+    pid_t pid;
+    int fd;
+    uint64_t offset;
+    char *buffer;
+    struct iovec remote[RANGES];
+    size_t count, size;
+};
+
+static int flush(struct filler *f, struct error *err)
+{
+    if (!f->size)
+        return 0;
+    ssize_t n = pread(f->fd, f->buffer, f->size, (off_t)f->offset);
+    if (n != (ssize_t)f->size)
+        return error_set(err, EIO, "the pages of the checkpoint cannot be read: %s",
+                         n < 0 ? strerror(errno) : "the file is too short");
+    struct iovec local = {f->buffer, f->size};
+    n = process_vm_writev(f->pid, &local, 1, f->remote, f->count, 0);
+    if (n != (ssize_t)f->size)
+        return error_errno(err, n < 0 ? errno : EFAULT, "cannot fill memory at %p",
+                           f->remote[0].iov_base);
+    f->offset += f->size;
+    f->count = f->size = 0;
+    return 0;
+}
+
+static int fill_range(struct filler *f, uint64_t at, uint64_t size, struct error *err)
+{
+    while (size) {
+        size_t step = CHUNK - f->size < size ? CHUNK - f->size : size;
+        f->remote[f->count++] = (struct iovec){(void *)at, step};
+        f->size += step;
+        at += step;
+        size -= step;
+        if (f->size == CHUNK || f->count == RANGES) {
+            int n = flush(f, err);
+            if (n < 0)
+                return n;
+        }
+    }
+    return 0;
+}
+
+static int fill_ranges(struct restore *r, pid_t pid, uint32_t pages_id,
+                       const struct page_range *ranges, size_t count, remote_addr base,
+                       struct error *err)
+{
+    if (!count)
+        return 0;
+    char name[IMAGE_NAME_MAX];
+    image_name(IMAGE_PAGES, pages_id, name);
+    _cleanup_close_ int fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s of the checkpoint", name);
+    _cleanup_free_ char *buffer = xmalloc(CHUNK);
+    _cleanup_free_ struct filler *f = xcalloc(1, sizeof(*f));
+    *f = (struct filler){.pid = pid, .fd = fd, .buffer = buffer};
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < count; i++)
+        n = fill_range(f, base + ranges[i].start, ranges[i].count * PAGE, err);
+    return n < 0 ? n : flush(f, err);
+}
+
+/* ---- shared anonymous memory ---- */
+
+static int fill_nursery(struct restore *r, const struct nursery *s, struct error *err)
+{
+    _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
+    uint32_t pages_id;
+    int n = read_pagemap_head(r, IMAGE_PAGEMAP_SHMEM, s->shmid, &reader, &pages_id, err);
+    struct page_range *ranges = NULL;
+    size_t count = 0, room = 0;
+    while (n >= 0) {
+        _cleanup_message_ PagemapEntry *e = NULL;
+        n = image_next_as(reader, &pagemap_entry__descriptor, (void **)&e, err);
+        if (n <= 0)
+            break;
+        uint64_t pages = e->has_nr_pages ? e->nr_pages : e->compat_nr_pages;
+        if (e->vaddr % PAGE || e->vaddr > s->size || pages > (s->size - e->vaddr) / PAGE) {
+            n = image_error(reader, err, "pages at %#" PRIx64 " lie outside the memory", e->vaddr);
+            break;
+        }
+        array_reserve(ranges, count, room);
+        ranges[count++] = (struct page_range){.start = e->vaddr, .count = pages};
+        r->stats.pages_restored += pages;
+    }
+    if (n >= 0)
+        n = fill_ranges(r, r->init, pages_id, ranges, count, s->address, err);
+    free(ranges);
+    return n;
+}
+
+int restore_nurseries(struct restore *r, struct error *err)
+{
+    struct puppet *p = &r->tree.tasks[0].threads[0].puppet;
+    for (size_t i = 0; i < r->nursery_count; i++) {
+        struct nursery *s = &r->nurseries[i];
+        bool failed;
+        s->size = (s->size + PAGE - 1) & ~(PAGE - 1);
+        long at = puppet_call(
+            p, &failed, err, SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
+            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
+        if (failed)
+            return -err->code;
+        if (at != (long)s->address)
+            return error_errno(err, at < 0 ? (int)-at : EEXIST, "cannot make shared memory");
+        int n = fill_nursery(r, s, err);
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+static remote_addr nursery_address(const struct restore *r, const VmaEntry *v)
+{
+    for (size_t i = 0; i < r->nursery_count; i++)
+        if (r->nurseries[i].shmid == v->shmid)
+            return r->nurseries[i].address + v->pgoff;
+    return 0;
+}
+
+/* ---- the kernel's mappings ---- */
+
+static const VmaEntry *dumped_vdso(const struct task *t)
+{
+    for (size_t i = 0; i < t->mm->n_vmas; i++)
+        if (t->mm->vmas[i]->status & VMA_VDSO)
+            return t->mm->vmas[i];
+    return NULL;
+}
+
+/* The vdso reads its data at a fixed distance, so all of the kernel's mappings move together: first
+ * out of the way, then so that the vdso comes to lie where the dump had it. */
+static int move_kernel_mappings(struct restore *r, struct task *t, struct batch *b,
+                                struct error *err)
+{
+    struct vma_list *list;
+    const VmaEntry *wanted = dumped_vdso(t);
+    int n = vma_list_read_plain(t->pid, &list, err);
+    if (n < 0)
+        return n;
+    remote_addr first = 0, last = 0, vdso_size = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct vma *v = &list->areas[i];
+        if (!vma_is_kernel(v->name) || string_equal(v->name, "[vsyscall]"))
+            continue;
+        first = first ? first : v->start;
+        last = v->end;
+        vdso_size = v->start == list->vdso ? v->end - v->start : vdso_size;
+        batch_call(b, "move the vdso", SYS_mremap, v->start, v->end - v->start, v->end - v->start,
+                   MREMAP_MAYMOVE | MREMAP_FIXED, ground_vdso(r) + (v->start - first));
+    }
+    for (size_t i = 0; wanted && i < list->count; i++) {
+        const struct vma *v = &list->areas[i];
+        if (!vma_is_kernel(v->name) || string_equal(v->name, "[vsyscall]"))
+            continue;
+        batch_call(b, "move the vdso to where it was", SYS_mremap,
+                   ground_vdso(r) + (v->start - first), v->end - v->start, v->end - v->start,
+                   MREMAP_MAYMOVE | MREMAP_FIXED, wanted->start + (v->start - list->vdso));
+    }
+    uint64_t size = last - first;
+    vma_list_free(list);
+    if (size > 1u << 20 || (wanted && wanted->end - wanted->start != vdso_size))
+        return error_set(err, ENOTSUP,
+                         "the vdso of this kernel differs from the one the checkpoint was made "
+                         "with: restore it under the same kernel");
+    return batch_run(b, err);
+}
+
+/* The last system call of the puppet unmaps the stage and must come from elsewhere. */
+static int find_vdso_insn(struct task *t, struct error *err)
+{
+    const VmaEntry *v = dumped_vdso(t);
+    if (!v)
+        return error_set(err, ENOTSUP, "process %d of the checkpoint has no vdso", t->vpid);
+    return vdso_find_syscall(t->pid, v->start, &t->threads[0].puppet.insn, err);
+}
+
+/* ---- areas ---- */
+
+struct builder {
+    struct restore *r;
+    struct task *t;
+    struct batch *b;
+    uint32_t file_id; /* the file that is open in the puppet, for a run of areas */
+    uint32_t file_flags;
+    int fd;
+    struct error *err;
+};
+
+static int run(struct builder *w)
+{
+    int n = batch_run(w->b, w->err);
+    batch_reset(w->b);
+    return n;
+}
+
+static int room_for(struct builder *w, size_t calls)
+{
+    return batch_fits(w->b, calls, 8192) ? 0 : run(w);
+}
+
+static int close_file(struct builder *w)
+{
+    if (w->fd >= 0)
+        batch_call(w->b, "close a mapped file", SYS_close, (uint64_t)w->fd);
+    w->fd = -1;
+    return 0;
+}
+
+static int open_file(struct builder *w, uint32_t id, uint32_t flags)
+{
+    if (w->fd >= 0 && w->file_id == id && w->file_flags == flags)
+        return 0;
+    close_file(w);
+    int n = run(w);
+    if (n < 0)
+        return n;
+    struct maker m = {.restore = w->r, .task = w->t, .batch = w->b};
+    w->fd = maker_open(&m, restore_file(w->r, id)->reg->name, flags, w->err);
+    w->file_id = id;
+    w->file_flags = flags;
+    batch_reset(w->b);
+    return w->fd < 0 ? w->fd : 0;
+}
+
+static uint32_t mapping_flags(const VmaEntry *v)
+{
+    return (v->status & VMA_FILE_SHARED) && v->has_fdflags && (v->fdflags & O_ACCMODE) == O_RDWR
+               ? O_RDWR
+               : O_RDONLY;
+}
+
+static int map_area(struct builder *w, const VmaEntry *v)
+{
+    uint64_t size = v->end - v->start;
+    int n = room_for(w, 4);
+    if (n < 0)
+        return n;
+    if (v->status & VMA_ANON_SHARED) {
+        /* Old size 0: a second mapping of the same memory, see mremap(2). */
+        batch_call(w->b, "map shared memory", SYS_mremap, nursery_address(w->r, v), 0, size,
+                   MREMAP_MAYMOVE | MREMAP_FIXED, v->start);
+        batch_call(w->b, "protect shared memory", SYS_mprotect, v->start, size, v->prot);
+        return 0;
+    }
+    uint64_t prot = v->prot, flags = v->flags & MAP_KEEP, fd = (uint64_t)-1, offset = 0;
+    if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) {
+        n = open_file(w, (uint32_t)v->shmid, mapping_flags(v));
+        fd = (uint64_t)w->fd;
+        offset = v->pgoff;
+        flags &= ~(uint64_t)MAP_ANONYMOUS;
+    }
+    if (!(v->status & VMA_FILE_SHARED))
+        prot |= PROT_READ | PROT_WRITE; /* for filling; protected afterwards */
+    batch_call(w->b, "map its memory", SYS_mmap, v->start, size, prot, flags | MAP_FIXED_NOREPLACE,
+               fd, offset);
+    return n;
+}
+
+static int map_areas(struct builder *w)
+{
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < w->t->mm->n_vmas; i++) {
+        const VmaEntry *v = w->t->mm->vmas[i];
+        if (!(v->status & (VMA_VDSO | VMA_VVAR)))
+            n = map_area(w, v);
+    }
+    close_file(w);
+    return n < 0 ? n : run(w);
+}
+
+static int finish_area(struct builder *w, const VmaEntry *v)
+{
+    uint64_t size = v->end - v->start;
+    int n = room_for(w, 66);
+    if (n < 0)
+        return n;
+    if (!(v->status & (VMA_ANON_SHARED | VMA_FILE_SHARED)) &&
+        (v->prot & (PROT_READ | PROT_WRITE)) != (PROT_READ | PROT_WRITE))
+        batch_call(w->b, "protect its memory", SYS_mprotect, v->start, size, v->prot);
+    for (uint64_t advice = 0; v->has_madv && advice < 64; advice++)
+        if (v->madv & 1ull << advice)
+            batch_try(w->b, SYS_madvise, v->start, size, advice);
+    if (v->flags & MAP_LOCKED)
+        batch_call(w->b, "lock its memory", SYS_mlock, v->start, size);
+    return 0;
+}
+
+static int finish_areas(struct builder *w)
+{
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < w->t->mm->n_vmas; i++) {
+        const VmaEntry *v = w->t->mm->vmas[i];
+        if (!(v->status & (VMA_VDSO | VMA_VVAR)))
+            n = finish_area(w, v);
+    }
+    for (size_t i = 0; n == 0 && i < w->r->nursery_count; i++) {
+        n = room_for(w, 1);
+        batch_try(w->b, SYS_munmap, w->r->nurseries[i].address, w->r->nurseries[i].size);
+    }
+    return n < 0 ? n : run(w);
+}
+
+/* ---- mm fields ---- */
+
+/* Also changes what /proc/PID/exe is; refused while anything of the old program is mapped. */
+static int set_mm(struct builder *w)
+{
+    const MmEntry *mm = w->t->mm;
+    uint64_t auxv[64] = {0};
+    if (mm->n_mm_saved_auxv > ARRAY_LEN(auxv))
+        return error_set(w->err, EINVAL, "the checkpoint's auxv of process %d is too long",
+                         w->t->vpid);
+    memcpy(auxv, mm->mm_saved_auxv, mm->n_mm_saved_auxv * sizeof(auxv[0]));
+    int n = open_file(w, mm->exe_file_id, O_RDONLY);
+    if (n < 0)
+        return n;
+    struct prctl_mm_map map = {
+        .start_code = mm->mm_start_code,
+        .end_code = mm->mm_end_code,
+        .start_data = mm->mm_start_data,
+        .end_data = mm->mm_end_data,
+        .start_brk = mm->mm_start_brk,
+        .brk = mm->mm_brk,
+        .start_stack = mm->mm_start_stack,
+        .arg_start = mm->mm_arg_start,
+        .arg_end = mm->mm_arg_end,
+        .env_start = mm->mm_env_start,
+        .env_end = mm->mm_env_end,
+        .auxv = (void *)batch_data(w->b, auxv, mm->n_mm_saved_auxv * sizeof(auxv[0])),
+        .auxv_size = (uint32_t)(mm->n_mm_saved_auxv * sizeof(auxv[0])),
+        .exe_fd = (uint32_t)w->fd,
+    };
+    batch_call(w->b, "set the layout of its memory", SYS_prctl, PR_SET_MM, PR_SET_MM_MAP,
+               batch_data(w->b, &map, sizeof(map)), sizeof(map), 0);
+    close_file(w);
+    return run(w);
+}
+
+static int build(struct restore *r, struct task *t, struct batch *b, struct error *err)
+{
+    struct builder w = {.r = r, .t = t, .b = b, .fd = -1, .err = err};
+    batch_start(b, &t->threads[0].puppet);
+    int n = set_mm(&w);
+    if (n == 0)
+        n = move_kernel_mappings(r, t, b, err);
+    batch_reset(b);
+    if (n == 0)
+        n = find_vdso_insn(t, err);
+    if (n == 0)
+        n = map_areas(&w);
+    if (n == 0)
+        n = fill_ranges(r, t->pid, t->pages_id, t->pages, t->page_range_count, 0, err);
+    if (n == 0)
+        n = finish_areas(&w);
+    batch_free(b);
+    return n < 0 ? error_wrap(err, "process %d", t->vpid) : 0;
+}
+
+int restore_memory(struct restore *r, struct error *err)
+{
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++)
+        if (r->tree.tasks[i].state != TASK_ZOMBIE)
+            n = build(r, &r->tree.tasks[i], b, err);
+    return n;
+}

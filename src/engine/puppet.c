@@ -1,0 +1,206 @@
+#include "engine/puppet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "base/io.h"
+#include "engine/kernel.h"
+
+const unsigned long puppet_options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+                                     PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
+
+enum stop stop_decode(int status, int *ret_signal)
+{
+    if (WIFEXITED(status) || WIFSIGNALED(status))
+        return STOP_GONE;
+    int signal = WSTOPSIG(status), event = (status >> 16) & 0xff;
+    if (ret_signal)
+        *ret_signal = signal;
+    if (signal == (SIGTRAP | 0x80))
+        return STOP_SYSCALL;
+    switch (event) {
+    case 0:
+        return STOP_SIGNAL;
+    case PTRACE_EVENT_STOP:
+        return signal == SIGTRAP ? STOP_TRAP : STOP_GROUP;
+    case PTRACE_EVENT_FORK:
+    case PTRACE_EVENT_VFORK:
+    case PTRACE_EVENT_CLONE:
+        return STOP_BIRTH;
+    case PTRACE_EVENT_EXEC:
+        return STOP_EXEC;
+    default:
+        return STOP_OTHER;
+    }
+}
+
+enum stop puppet_wait(pid_t tid, int *ret_signal)
+{
+    int status;
+    while (waitpid(tid, &status, __WALL) < 0)
+        if (errno != EINTR)
+            return STOP_GONE;
+    return stop_decode(status, ret_signal);
+}
+
+int remote_read(pid_t pid, remote_addr from, void *to, size_t size)
+{
+    struct iovec local = {to, size}, remote = {(void *)from, size};
+    ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+    return n < 0 ? -errno : (size_t)n < size ? -EFAULT : 0;
+}
+
+int remote_write(pid_t pid, remote_addr to, const void *from, size_t size)
+{
+    struct iovec local = {(void *)from, size}, remote = {(void *)to, size};
+    ssize_t n = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+    return n < 0 ? -errno : (size_t)n < size ? -EFAULT : 0;
+}
+
+int remote_force_write(pid_t pid, remote_addr to, const void *from, size_t size)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : pwrite_full(fd, from, size, (off_t)to);
+}
+
+static int died(const struct puppet *p, struct error *err)
+{
+    return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
+}
+
+int puppet_borrow(struct puppet *p, struct error *err)
+{
+    int r = registers_get(p->tid, &p->saved);
+    if (r < 0)
+        return r == -ESRCH ? died(p, err)
+                           : error_errno(err, -r, "cannot read the registers of %d", p->vtid);
+    if (ptrace(PTRACE_GETSIGMASK, p->tid, sizeof(p->saved_mask), &p->saved_mask) < 0)
+        return error_errno(err, errno, "cannot read the signal mask of %d", p->vtid);
+    uint64_t all_but_trap = ~(1ull << (SIGTRAP - 1));
+    if (ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(all_but_trap), &all_but_trap) < 0)
+        return error_errno(err, errno, "cannot block the signals of %d", p->vtid);
+    p->borrowed = true;
+    return 0;
+}
+
+static int put_back_sigtrap(struct puppet *p, struct error *err)
+{
+    struct {
+        uint64_t handler, flags, restorer, mask;
+    } ignore = {.handler = (uint64_t)SIG_IGN};
+    bool failed = false;
+    remote_addr at = p->stage.address + PAGE;
+    if (remote_write(p->process, at, &ignore, sizeof(ignore)) < 0)
+        return died(p, err);
+    puppet_call(p, &failed, err, SYS_rt_sigaction, SIGTRAP, at, 0, 8, 0, 0);
+    return failed ? -err->code : 0;
+}
+
+int puppet_return(struct puppet *p, struct error *err)
+{
+    if (!p->borrowed)
+        return 0;
+    p->borrowed = false;
+    int r = puppet_settle(p->tid, err);
+    if (r < 0)
+        return r;
+    if (registers_set(p->tid, &p->saved) < 0 ||
+        ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(p->saved_mask), &p->saved_mask) < 0)
+        return died(p, err);
+    return 0;
+}
+
+int puppet_settle(pid_t tid, struct error *err)
+{
+    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0 || ptrace(PTRACE_CONT, tid, 0, 0) < 0)
+        return error_errno(err, errno, "cannot stop thread %d", tid);
+    for (;;) {
+        int signal = 0;
+        enum stop stop = puppet_wait(tid, &signal);
+        if (stop == STOP_TRAP || stop == STOP_GROUP)
+            return 0;
+        if (stop == STOP_GONE)
+            return error_set(err, ESRCH, "thread %d died", tid);
+        if (ptrace(PTRACE_CONT, tid, 0, stop == STOP_SIGNAL ? signal : 0) < 0)
+            return error_errno(err, errno, "cannot stop thread %d", tid);
+    }
+}
+
+static int next_syscall_stop(struct puppet *p, struct error *err)
+{
+    do {
+        if (ptrace(PTRACE_SYSCALL, p->tid, 0, 0) < 0)
+            return died(p, err);
+        enum stop stop = puppet_wait(p->tid, NULL);
+        if (stop == STOP_GONE)
+            return died(p, err);
+        if (stop == STOP_SYSCALL)
+            return 0;
+    } while (true);
+}
+
+long puppet_call(struct puppet *p, bool *failed, struct error *err, long number, uint64_t a,
+                 uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    struct registers r = p->saved;
+    const uint64_t args[6] = {a, b, c, d, e, f};
+    registers_set_call(&r, p->insn, number, args);
+    *failed = true;
+    if (registers_set(p->tid, &r) < 0)
+        return died(p, err);
+    if (next_syscall_stop(p, err) < 0 || next_syscall_stop(p, err) < 0)
+        return -ESRCH;
+    if (registers_get(p->tid, &r) < 0)
+        return died(p, err);
+    *failed = false;
+    return registers_result(&r);
+}
+
+int stage_raise(struct puppet *p, remote_addr where, struct error *err)
+{
+    bool failed;
+    long at = puppet_call(p, &failed, err, SYS_mmap, where, STAGE_SIZE, PROT_READ | PROT_EXEC,
+                          MAP_PRIVATE | MAP_ANONYMOUS | (where ? MAP_FIXED_NOREPLACE : 0),
+                          (uint64_t)-1, 0);
+    if (failed)
+        return -err->code;
+    if (at < 0 && at > -4096)
+        return error_errno(err, (int)-at, "process %d cannot map %llu bytes for the checkpoint",
+                           p->vtid, STAGE_SIZE);
+    p->stage = (struct stage){.address = (remote_addr)at, .size = STAGE_SIZE};
+    size_t code_size = (size_t)(executor_code_end - executor_code);
+    int r = remote_force_write(p->process, p->stage.address, executor_code, code_size);
+    if (r < 0)
+        return error_errno(err, -r, "cannot write into the memory of process %d", p->vtid);
+    long protect = puppet_call(p, &failed, err, SYS_mprotect, p->stage.address + PAGE,
+                               STAGE_SIZE - PAGE, PROT_READ | PROT_WRITE, 0, 0, 0);
+    if (failed)
+        return -err->code;
+    if (protect < 0)
+        return error_errno(err, (int)-protect, "process %d cannot make memory writable", p->vtid);
+    return 0;
+}
+
+int stage_strike(struct puppet *p, struct error *err)
+{
+    if (!p->stage.address)
+        return 0;
+    if (p->sigtrap_ignored && put_back_sigtrap(p, err) < 0)
+        return -ESRCH;
+    bool failed;
+    long r = puppet_call(p, &failed, err, SYS_munmap, p->stage.address, p->stage.size, 0, 0, 0, 0);
+    if (failed)
+        return -err->code;
+    p->stage = (struct stage){0};
+    return r < 0 ? error_errno(err, (int)-r, "process %d cannot unmap memory", p->vtid) : 0;
+}

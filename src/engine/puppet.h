@@ -1,0 +1,81 @@
+/* A puppet: a stopped thread that makes the system calls we tell it to.
+ *
+ * Driving one is a scope: `puppet_borrow` saves registers and signal mask, `puppet_return` puts
+ * back what was there. Between the two, system calls run one by one (`puppet_call`, two stops
+ * each) or in batches (engine/batch.h, one stop for any number).
+ *
+ * That the thread dies under our hands is a normal result: -ESRCH. See ptrace(2). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "engine/arch.h"
+
+/* Memory of ours in the puppet's address space: one page of code (the executor), then data.
+ * Shared by all threads of a process. address 0: none. */
+struct stage {
+    remote_addr address;
+    uint64_t size;
+};
+#define STAGE_SIZE (PAGE + 256 * 1024)
+
+struct puppet {
+    pid_t tid;          /* in our pid namespace */
+    pid_t vtid;         /* in the container's */
+    pid_t process;      /* thread group, ours */
+    remote_addr insn;   /* a syscall instruction in its memory */
+    struct stage stage; /* a copy of the process's */
+    bool borrowed;
+    bool sigtrap_ignored; /* the executor's trap would reset this; put back by stage_strike */
+    struct registers saved;
+    uint64_t saved_mask;
+};
+
+/* What a stopped tracee is stopped for; decoded once from waitpid(2)'s status. */
+enum stop {
+    STOP_GONE,    /* it exited or was killed: forget it */
+    STOP_TRAP,    /* PTRACE_INTERRUPT or a new auto-attached child: in get_signal, ready */
+    STOP_GROUP,   /* as STOP_TRAP, and the process is stopped by a job-control signal */
+    STOP_SYSCALL, /* entry or exit of a system call under PTRACE_SYSCALL */
+    STOP_SIGNAL,  /* a signal is about to be delivered: continue with it or swallow it */
+    STOP_BIRTH,   /* fork, vfork or clone happened: PTRACE_GETEVENTMSG names the child */
+    STOP_EXEC,    /* execve is done, nothing of the new program ran */
+    STOP_OTHER,   /* another event: continue */
+};
+enum stop stop_decode(int status, int *ret_signal);
+
+/* Ptrace options of every puppet. */
+extern const unsigned long puppet_options;
+
+/* Waits for a stop of this thread. STOP_GONE when it died. */
+enum stop puppet_wait(pid_t tid, int *ret_signal);
+
+/* From a stop in get_signal: takes the thread over. All signals are blocked while it is borrowed
+ * (but SIGTRAP, which the executor needs). */
+int puppet_borrow(struct puppet *p, struct error *err);
+/* Puts registers and mask back; the thread stays stopped, such that PTRACE_DETACH or PTRACE_CONT
+ * lets it go on as if nothing had happened, interrupted system calls included. */
+int puppet_return(struct puppet *p, struct error *err);
+
+/* One system call. Returns its result, -errno of the call included. `failed` says that the puppet
+ * itself failed, with *err set. */
+long puppet_call(struct puppet *p, bool *failed, struct error *err, long number, uint64_t a,
+                 uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+
+/* Brings a thread that is stopped somewhere else (after exec, a syscall stop) into get_signal. */
+int puppet_settle(pid_t tid, struct error *err);
+
+/* Puts the stage into a process whose `insn` is known, at `where` or anywhere for 0.
+ * Works under MDWE (code is never writable) by writing through /proc/PID/mem. */
+int stage_raise(struct puppet *p, remote_addr where, struct error *err);
+/* Takes it away again; before, an ignored SIGTRAP becomes ignored again. */
+int stage_strike(struct puppet *p, struct error *err);
+
+/* Reads or writes the puppet's memory; protections are honoured. 0 or -errno. */
+int remote_read(pid_t pid, remote_addr from, void *to, size_t size);
+int remote_write(pid_t pid, remote_addr to, const void *from, size_t size);
+/* The same through /proc/PID/mem: ignores the protections of private mappings. */
+int remote_force_write(pid_t pid, remote_addr to, const void *from, size_t size);

@@ -1,0 +1,78 @@
+/* Regular files and directories: opened again by path inside the container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/io.h"
+#include "base/strv.h"
+#include "engine/resources/resource.h"
+
+static bool match(const struct descriptor *f)
+{
+    return S_ISREG(f->st.st_mode) || S_ISDIR(f->st.st_mode) || S_ISLNK(f->st.st_mode);
+}
+
+/* The path must still lead to this very file. */
+static int check_path(struct dump *d, const struct descriptor *f, struct error *err)
+{
+    if (string_ends(f->link, " (deleted)"))
+        return error_set(err, ENOTSUP, "%s is %.*s, a deleted file, which firn cannot save yet",
+                         descriptor_name(d, f), (int)(strlen(f->link) - strlen(" (deleted)")),
+                         f->link);
+    _cleanup_close_ int fd = open_in_root(d->root_fd, f->link, O_PATH, 0);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_errno(err, fd < 0 ? -fd : errno,
+                           "%s is %s, which cannot be found in the container any more",
+                           descriptor_name(d, f), f->link);
+    if (st.st_ino != f->st.st_ino || st.st_dev != f->st.st_dev)
+        return error_set(err, ENOTSUP,
+                         "%s is %s, but another file or mount stands at that path now",
+                         descriptor_name(d, f), f->link);
+    return 0;
+}
+
+static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
+{
+    int r = check_path(d, f, err);
+    if (r < 0)
+        return r;
+    if (f->locked)
+        return error_set(err, ENOTSUP, "%s holds a lock on %s, which firn cannot save yet",
+                         descriptor_name(d, f), f->link);
+    if (f->flags & O_ASYNC)
+        return error_set(err, ENOTSUP, "%s has O_ASYNC set, which firn cannot save yet",
+                         descriptor_name(d, f));
+    RegFileEntry *reg = arena_new_of(d->arena, RegFileEntry);
+    reg_file_entry__init(reg);
+    reg->id = entry->id;
+    reg->flags = f->flags;
+    reg->pos = (uint64_t)f->pos;
+    reg->fown = no_owner(d);
+    reg->name = arena_strdup(d->arena, f->link);
+    reg->has_mode = true;
+    reg->mode = f->st.st_mode;
+    reg->has_size = S_ISREG(f->st.st_mode);
+    reg->size = (uint64_t)f->st.st_size;
+    entry->type = FD_TYPES__REG;
+    entry->reg = reg;
+    return 0;
+}
+
+static int restore(struct maker *m, const FileEntry *entry, struct error *err)
+{
+    const RegFileEntry *reg = entry->reg;
+    if (!reg || !reg->name || reg->name[0] != '/')
+        return error_set(err, EINVAL, "the checkpoint's file %u has no path", entry->id);
+    uint32_t flags = reg->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE);
+    if (reg->has_mode && S_ISDIR(reg->mode))
+        flags |= O_DIRECTORY;
+    int fd = maker_open(m, reg->name, flags, err);
+    if (fd < 0 || reg->pos == 0 || reg->flags & O_PATH)
+        return fd;
+    int64_t r = maker_call(m, err, "seek in a file", SYS_lseek, (uint64_t)fd, reg->pos, SEEK_SET);
+    return r < 0 ? (int)r : fd;
+}
+
+const struct resource resource_regular_file = {"regular file", FD_TYPES__REG, match, dump, restore};

@@ -1,0 +1,96 @@
+#include "engine/resources/resource.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/strv.h"
+#include "engine/restore.h"
+
+/* The first match wins. */
+static const struct resource *const table[] = {
+    &resource_regular_file,
+    &resource_device,
+    &resource_terminal,
+    &resource_pipe,
+};
+
+/* What firn has no row for, and what a user can do about it. */
+static const struct {
+    const char *link; /* how the /proc link begins */
+    const char *what, *advice;
+} refused[] = {
+    {"socket:", "a socket", ""},
+    {"anon_inode:[eventpoll]", "an epoll instance", ""},
+    {"anon_inode:[eventfd]", "an eventfd", ""},
+    {"anon_inode:[timerfd]", "a timerfd", ""},
+    {"anon_inode:[signalfd]", "a signalfd", ""},
+    {"anon_inode:inotify", "an inotify instance", ""},
+    {"anon_inode:[fanotify]", "a fanotify group", ""},
+    {"anon_inode:[pidfd]", "a pidfd", ""},
+    {"pidfd:", "a pidfd", ""},
+    {"anon_inode:[io_uring]", "an io_uring instance",
+     " (programs based on libuv run without it when UV_USE_IO_URING=0 is set)"},
+    {"anon_inode:[userfaultfd]", "a userfaultfd", ""},
+    {"anon_inode:[perf_event]", "a perf event", ""},
+    {"anon_inode:bpf", "a BPF object", ""},
+    {"/memfd:", "a memfd", ""},
+};
+
+const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
+                                      struct error *err)
+{
+    const char *what = NULL, *advice = "";
+    for (size_t i = 0; !what && i < ARRAY_LEN(refused); i++)
+        if (string_starts(f->link, refused[i].link))
+            what = refused[i].what, advice = refused[i].advice;
+    for (size_t i = 0; !what && i < ARRAY_LEN(table); i++)
+        if (table[i]->match(f))
+            return table[i];
+    error_set(err, ENOTSUP, "%s is %s%s%s%s, which firn cannot save yet%s", descriptor_name(d, f),
+              what ? what : f->link, what ? " (" : "", what ? f->link : "", what ? ")" : "",
+              advice);
+    return NULL;
+}
+
+const struct resource *resource_of_type(FdTypes type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i]->type == type && table[i]->restore)
+            return table[i];
+    return NULL;
+}
+
+int descriptor_borrow(const struct descriptor *f)
+{
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, f->task->pid, 0);
+    if (pidfd < 0)
+        return -errno;
+    int fd = (int)syscall(SYS_pidfd_getfd, pidfd, f->fd, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+const char *descriptor_name(const struct dump *d, const struct descriptor *f)
+{
+    if (f->fd < 0)
+        return arena_printf(d->arena, "process %d (%s) of container %s: its %s", f->task->vpid,
+                            f->task->stat.comm, d->options.name, f->place);
+    return arena_printf(d->arena, "process %d (%s) of container %s: fd %d", f->task->vpid,
+                        f->task->stat.comm, d->options.name, f->fd);
+}
+
+int descriptor_stdio(const struct dump *d, const struct descriptor *f)
+{
+    for (int i = 0; i < 3; i++)
+        if (d->options.stdio[i] && strcmp(d->options.stdio[i], f->link) == 0)
+            return i;
+    return -1;
+}
+
+FownEntry *no_owner(struct dump *d)
+{
+    FownEntry *e = arena_new_of(d->arena, FownEntry);
+    fown_entry__init(e);
+    return e;
+}

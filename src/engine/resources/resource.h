@@ -1,0 +1,72 @@
+/* What a file descriptor can be: one kernel object per file in this directory, one row each in the
+ * table of resource.c.
+ *
+ * To add a kernel object: write its file with a matcher, a dump and a restore; add its row; add a
+ * guest program in tests/guests and a line in docs/support-matrix.md. */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "engine/dump.h"
+
+struct maker;
+
+/* A descriptor of a process that stands still, seen from outside. */
+struct descriptor {
+    const struct task *task;
+    int fd; /* -1: not a descriptor but the file behind /proc/PID/<place> */
+    const char *place;
+    struct stat st;
+    char link[4096];
+    uint32_t flags; /* open(2) flags without O_CLOEXEC */
+    bool cloexec;
+    int64_t pos;
+    bool locked; /* fdinfo shows a lock on it */
+};
+
+struct resource {
+    const char *name;
+    FdTypes type;
+    bool (*match)(const struct descriptor *f);
+    /* Fills the entry's own message; entry->id is set. */
+    int (*dump)(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err);
+    /* Makes the open file in the puppet; returns its descriptor there or -errno. */
+    int (*restore)(struct maker *m, const FileEntry *entry, struct error *err);
+};
+
+extern const struct resource resource_regular_file, resource_pipe, resource_device,
+    resource_terminal;
+
+/* The row that matches, or an error that names process, descriptor and what it is. */
+const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
+                                      struct error *err);
+const struct resource *resource_of_type(FdTypes type);
+
+/* Our own copy of a descriptor (pidfd_getfd(2)): it shares the open file. The fd or -errno. */
+int descriptor_borrow(const struct descriptor *f);
+/* "process 7 (nginx) of container web: fd 9", for errors; in the dump's arena. */
+const char *descriptor_name(const struct dump *d, const struct descriptor *f);
+/* 0..2 if this is what the runtime gave init as standard descriptor, else -1. */
+int descriptor_stdio(const struct dump *d, const struct descriptor *f);
+FownEntry *no_owner(struct dump *d);
+
+/* Writes what the resources have collected besides their entries. */
+int pipe_write_images(struct dump *d, struct error *err);
+int terminal_write_images(struct dump *d, struct error *err);
+/* Pipes whose other end is outside the container, once all descriptors are known. */
+int pipe_settle_outside(struct dump *d, struct error *err);
+
+/* A puppet that makes its own files. */
+struct maker {
+    struct restore *restore;
+    struct task *task;
+    struct batch *batch;
+};
+
+/* One remote call; returns its result, or -errno with the error "process N cannot <what>". */
+int64_t maker_call_(struct maker *m, struct error *err, const char *what, long number,
+                    const uint64_t args[6]);
+#define maker_call(m, err, what, number, ...)                                                      \
+    maker_call_((m), (err), (what), (number), (const uint64_t[6]){__VA_ARGS__})
+/* open(2) of a path inside the container. */
+int maker_open(struct maker *m, const char *path, uint32_t flags, struct error *err);

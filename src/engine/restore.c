@@ -1,0 +1,153 @@
+#include "engine/restore.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/strv.h"
+#include "engine/kernel.h"
+
+int restore_plan(const struct restore_options *options, int dirfd, struct restore **ret,
+                 struct error *err)
+{
+    struct restore *r = xcalloc(1, sizeof(*r));
+    r->options = *options;
+    r->dirfd = dirfd;
+    r->arena = arena_new();
+    *ret = r;
+    int n = plan_load(r, err);
+    return n < 0 ? n : plan_check(r, err);
+}
+
+int restore_seize(struct restore *r, pid_t init, struct error *err)
+{
+    unsigned long options = puppet_options | PTRACE_O_EXITKILL;
+    r->init = init;
+    r->seccomp_suspended = true;
+    if (ptrace(PTRACE_SEIZE, init, 0, options | PTRACE_O_SUSPEND_SECCOMP) < 0) {
+        r->seccomp_suspended = false;
+        if (errno != EPERM || ptrace(PTRACE_SEIZE, init, 0, options) < 0)
+            return error_errno(err, errno, "cannot take control of the init of container %s",
+                               r->options.name);
+    }
+    r->seized = true;
+    return 0;
+}
+
+/* ---- the steps of a restore ---- */
+
+static int find_console(struct restore *r, struct error *err)
+{
+    for (int i = 0; i < 3 && !r->console[0]; i++) {
+        char name[16], link[256];
+        snprintf(name, sizeof(name), "fd/%d", i);
+        if (proc_link(r->init, name, link, sizeof(link)) == 0 && string_starts(link, "/dev/pts/"))
+            snprintf(r->console, sizeof(r->console), "%.60s", link);
+    }
+    return 0;
+}
+
+static int note_births(struct restore *r, struct error *err)
+{
+    r->stats.forking_time = (uint64_t)(monotonic_us() - r->begin_us);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct restore *r, struct error *err);
+} steps[] = {
+    {"take the runtime's init at its exec", restore_take_init},
+    {"find its terminal", find_console},
+    {"make shared memory", restore_nurseries},
+    {"make the processes", restore_births},
+    {"make process groups", restore_groups},
+    {"note the time", note_births},
+    {"build the address spaces", restore_memory},
+    {"open the files", restore_descriptors},
+    {"set up terminals", restore_terminals},
+    {"change directories", restore_directories},
+    {"make the threads", restore_threads},
+    {"restore states", restore_states},
+    {"restore registers", restore_registers},
+};
+
+int restore_build(struct restore *r, struct error *err)
+{
+    r->begin_us = monotonic_us();
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        int n = steps[i].run(r, err);
+        if (n < 0)
+            return n;
+        if (r->options.cancelled && r->options.cancelled(r->options.context))
+            return error_kind_set(err, ERROR_CANCELLED, "the restore of container %s was cancelled",
+                                  r->options.name);
+    }
+    return 0;
+}
+
+int restore_release(struct restore *r, struct error *err)
+{
+    for (size_t i = 0; i < r->tree.count; i++) {
+        struct task *t = &r->tree.tasks[i];
+        if (t->state == TASK_STOPPED)
+            kill(t->pid, t->stop_signal ? t->stop_signal : SIGSTOP);
+    }
+    for (size_t i = r->tree.count; i-- > 0;) {
+        struct task *t = &r->tree.tasks[i];
+        for (size_t j = t->state == TASK_ZOMBIE ? 0 : t->thread_count; j-- > 0;)
+            if (ptrace(PTRACE_DETACH, t->threads[j].puppet.tid, 0, 0) < 0)
+                return error_errno(err, errno, "process %d died before it could be let go",
+                                   t->vpid);
+    }
+    r->released = true;
+    r->stats.restore_time = (uint64_t)(monotonic_us() - r->begin_us);
+    return 0;
+}
+
+void restore_stats(const struct restore *r, struct restore_stats *ret)
+{
+    *ret = r->stats;
+    ret->tasks = (uint32_t)r->tree.count;
+    ret->threads = 0;
+    for (size_t i = 0; i < r->tree.count; i++)
+        ret->threads += (uint32_t)r->tree.tasks[i].thread_count;
+}
+
+/* Nothing half-made survives: init's death ends its pid namespace. */
+static void kill_all(struct restore *r)
+{
+    for (size_t i = 0; i < r->tree.count; i++)
+        if (r->tree.tasks[i].pid > 0)
+            kill(r->tree.tasks[i].pid, SIGKILL);
+    if (r->init > 0)
+        kill(r->init, SIGKILL);
+    int status;
+    for (pid_t tid; (tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR;)
+        if (tid > 0 && stop_decode(status, NULL) != STOP_GONE)
+            ptrace(PTRACE_CONT, tid, 0, 0);
+}
+
+void restore_free(struct restore *r)
+{
+    if (!r)
+        return;
+    if (r->seized && !r->released)
+        kill_all(r);
+    for (size_t i = 0; i < r->loaded.image_count; i++)
+        image_free(r->loaded.images[i]);
+    for (size_t i = 0; i < r->loaded.message_count; i++)
+        message_free(r->loaded.messages[i]);
+    free(r->loaded.images);
+    free(r->loaded.messages);
+    free(r->pipes);
+    free(r->parked);
+    free(r->nurseries);
+    arena_free(r->arena);
+    free(r);
+}

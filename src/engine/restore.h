@@ -1,0 +1,117 @@
+/* The restore's state and its steps. Internal to engine/. */
+#pragma once
+
+#include "base/arena.h"
+#include "engine/batch.h"
+#include "engine/engine.h"
+#include "engine/resources/resource.h"
+#include "engine/task.h"
+#include "format/image.h"
+
+/* A pipe that was made and waits, in one process, for all its holders. */
+struct parked_pipe {
+    uint32_t id;
+    struct task *task;
+    int read_end, write_end;
+};
+
+/* An open file description that some process has. */
+struct offer {
+    struct task *task; /* NULL: nobody yet */
+    int fd;
+};
+
+/* Shared anonymous memory, made in init before the others are born of it. */
+struct nursery {
+    uint64_t shmid;
+    uint64_t size;
+    remote_addr address;
+};
+
+/* The messages of all images, freed at the end. */
+struct loaded {
+    struct image **images;
+    size_t image_count, image_room;
+    void **messages;
+    size_t message_count, message_room;
+};
+
+struct restore {
+    struct restore_options options;
+    int dirfd;
+    struct arena *arena;
+    struct loaded loaded;
+    struct tree tree;
+    FileEntry **files; /* sorted by id */
+    size_t file_count;
+    struct offer *offers; /* as files */
+    struct pipe_state *pipes;
+    size_t pipe_count, pipe_room;
+    struct image *ttys; /* TtyInfoEntry */
+    SeccompEntry *seccomp;
+    struct nursery *nurseries;
+    size_t nursery_count, nursery_room;
+    /* Room in every address space that no process of the dump uses: the stage, a place to park the
+     * vdso, the nurseries. */
+    remote_addr ground;
+    uint64_t ground_size;
+    struct parked_pipe *parked;
+    size_t parked_count, parked_room;
+    char console[64]; /* the slave of the container's terminal, "" if it has none */
+    bool stdio_used[3];
+    int base_fd; /* above all descriptors of the dump */
+    pid_t init;
+    bool seccomp_suspended, seized, released;
+    int64_t begin_us;
+    struct restore_stats stats;
+};
+
+/* engine/plan.c */
+int plan_load(struct restore *r, struct error *err);
+FileEntry *restore_file(const struct restore *r, uint32_t id);
+const SeccompEntry *restore_seccomp(const struct restore *r);
+/* engine/check.c: everything that can be known to be wrong before anything is done. */
+int plan_check(struct restore *r, struct error *err);
+int read_pagemap_head(struct restore *r, enum image_kind kind, uint64_t number,
+                      struct image_reader **reader, uint32_t *pages_id, struct error *err);
+
+/* engine/births.c */
+int restore_take_init(struct restore *r, struct error *err);
+int restore_births(struct restore *r, struct error *err);
+int restore_groups(struct restore *r, struct error *err);
+int restore_threads(struct restore *r, struct error *err);
+/* A new child of `parent` with this pid; exit_signal 0 for one that is soon gone. */
+int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_signal,
+               struct puppet *child, struct error *err);
+/* Ends a helper or makes a zombie: the puppet exits with `status` (as wait(2) tells it). */
+int let_die(struct restore *r, struct puppet *p, int status, struct error *err);
+/* engine/enter.c: a process made by us inside the container's namespaces. */
+int enter_container(struct restore *r, struct task *t, struct error *err);
+
+/* engine/ground.c */
+int restore_find_ground(struct restore *r, struct error *err);
+int restore_clear(struct restore *r, struct puppet *p, struct error *err);
+remote_addr ground_vdso(const struct restore *r);
+
+/* engine/memory-restore.c */
+int restore_nurseries(struct restore *r, struct error *err);
+int restore_memory(struct restore *r, struct error *err);
+
+/* engine/descriptors-restore.c */
+int restore_descriptors(struct restore *r, struct error *err);
+int restore_terminals(struct restore *r, struct error *err);
+int restore_directories(struct restore *r, struct error *err);
+int restore_stdio_pipe(const struct restore *r, uint32_t pipe_id);
+void restore_park(struct restore *r, uint32_t pipe_id, struct task *t, int read_end, int write_end);
+const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_id);
+/* A copy in this puppet of a descriptor of another (or the same). */
+int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err);
+/* Moves a descriptor above all final ones. */
+int maker_raise(struct maker *m, int fd, struct error *err);
+/* Standard descriptor 0..2 that the runtime gave the new init. */
+int maker_stdio(struct maker *m, int index, uint32_t flags, struct error *err);
+int terminal_restore_session(struct maker *m, const TtyInfoEntry *info, struct error *err);
+
+/* engine/revive.c */
+int restore_states(struct restore *r, struct error *err);
+int restore_registers(struct restore *r, struct error *err);

@@ -1,0 +1,153 @@
+/* The last part of a restore: the state of processes and threads, and their registers. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "engine/restore.h"
+#include "engine/state.h"
+
+static int run_parts(struct restore *r, struct task *t, struct thread *th,
+                     const struct state_part *const *parts, struct batch *b, struct error *err)
+{
+    batch_start(b, &th->puppet);
+    struct revival v = {.restore = r, .task = t, .thread = th, .batch = b};
+    int n = 0;
+    for (; n == 0 && *parts; parts++) {
+        n = (*parts)->restore ? (*parts)->restore(&v, err) : 0;
+        if (n == 0 && !batch_fits(b, 128, 32768)) {
+            n = batch_run(b, err);
+            batch_reset(b);
+        }
+    }
+    if (n == 0)
+        n = batch_run(b, err);
+    batch_free(b);
+    return n;
+}
+
+/* A zombie's death has told its parent; the dump knows whether that signal was still waiting. */
+static int forget_child_signals(struct thread *leader, struct batch *b, struct error *err)
+{
+    batch_start(b, &leader->puppet);
+    uint64_t set = 1ull << (SIGCHLD - 1);
+    struct timespec now = {0};
+    batch_try(b, SYS_rt_sigtimedwait, batch_data(b, &set, sizeof(set)), 0,
+              batch_data(b, &now, sizeof(now)), sizeof(set));
+    int n = batch_run(b, err);
+    batch_free(b);
+    return n;
+}
+
+static int each_thread(struct restore *r, const struct state_part *const *parts, bool leaders,
+                       struct batch *b, struct error *err)
+{
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
+        struct task *t = &r->tree.tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        for (size_t j = 0; n == 0 && j < (leaders ? 1 : t->thread_count); j++) {
+            struct thread *th = &t->threads[j];
+            int known = proc_status_read(t->pid, th->puppet.tid, &th->status);
+            n = known < 0 ? error_errno(err, -known, "cannot look at process %d", t->vpid)
+                          : run_parts(r, t, th, parts, b, err);
+        }
+    }
+    return n;
+}
+
+int restore_states(struct restore *r, struct error *err)
+{
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++)
+        if (r->tree.tasks[i].state != TASK_ZOMBIE)
+            n = forget_child_signals(&r->tree.tasks[i].threads[0], b, err);
+    if (n == 0)
+        n = each_thread(r, process_state, true, b, err);
+    if (n == 0)
+        n = each_thread(r, thread_state, false, b, err);
+    return n < 0 ? n : each_thread(r, timer_state, true, b, err);
+}
+
+/* ---- interrupted system calls ---- */
+
+enum { ERESTARTNOHAND_ = 514, ERESTART_RESTARTBLOCK_ = 516 };
+
+/* Where the kernel has left the remaining time of an interrupted sleep, 0 if nowhere. */
+static remote_addr remaining_time(const struct registers *regs)
+{
+    if (registers_syscall(regs) == SYS_nanosleep)
+        return registers_syscall_arg(regs, 1);
+    if (registers_syscall(regs) == SYS_clock_nanosleep)
+        return registers_syscall_arg(regs, 3);
+    return 0;
+}
+
+/* Begins the sleep anew with the rest of its time and interrupts it: then the kernel itself knows
+ * how to go on with it, as restart_syscall(2) expects. */
+static int sleep_again(struct puppet *p, const struct registers *regs, struct error *err)
+{
+    struct timespec rest;
+    remote_addr from = remaining_time(regs), at = p->stage.address + PAGE;
+    int n = remote_read(p->process, from, &rest, sizeof(rest));
+    if (n == 0)
+        n = remote_write(p->process, at, &rest, sizeof(rest));
+    if (n < 0)
+        return error_errno(err, -n, "cannot read the remaining time of process %d", p->vtid);
+    uint64_t args[6];
+    for (int i = 0; i < 6; i++)
+        args[i] = registers_syscall_arg(regs, i);
+    args[registers_syscall(regs) == SYS_nanosleep ? 0 : 2] = at;
+    struct registers call = p->saved;
+    registers_set_call(&call, p->stage.address + executor_syscall, registers_syscall(regs), args);
+    if (registers_set(p->tid, &call) < 0 || ptrace(PTRACE_SYSCALL, p->tid, 0, 0) < 0 ||
+        puppet_wait(p->tid, NULL) != STOP_SYSCALL)
+        return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
+    return puppet_settle(p->tid, err);
+}
+
+/* A call whose remaining time is not known begins again, late rather than early, unless a handler
+ * runs first: then it fails with EINTR as it would have. */
+static int prepare_restart(struct puppet *p, struct registers *regs, struct error *err)
+{
+    if (registers_syscall(regs) < 0 || registers_result(regs) != -ERESTART_RESTARTBLOCK_)
+        return 0;
+    if (remaining_time(regs))
+        return sleep_again(p, regs, err);
+    registers_set_result(regs, -ERESTARTNOHAND_);
+    return 0;
+}
+
+/* ---- registers ---- */
+
+static int restore_thread(struct task *t, struct thread *th, bool last, struct error *err)
+{
+    struct puppet *p = &th->puppet;
+    int n = thread_fpu_restore(p->tid, th->core, err);
+    if (n == 0)
+        n = prepare_restart(p, &th->registers, err);
+    /* The stage goes with the last thread: until then its siblings may still need it. */
+    if (n == 0 && last)
+        n = stage_strike(p, err);
+    p->saved = th->registers;
+    return n < 0 ? n : puppet_return(p, err);
+}
+
+int restore_registers(struct restore *r, struct error *err)
+{
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
+        struct task *t = &r->tree.tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        for (size_t j = t->thread_count; n == 0 && j-- > 0;)
+            n = restore_thread(t, &t->threads[j], j == 0, err);
+    }
+    return n;
+}

@@ -1,0 +1,53 @@
+/* A process of the tree, in a dump (what was seen of it) and in a restore (what it is to be). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/process.h"
+#include "engine/procfs.h"
+#include "engine/puppet.h"
+
+enum task_state {
+    TASK_ALIVE,
+    TASK_STOPPED, /* by a job-control signal */
+    TASK_ZOMBIE,
+};
+
+struct thread {
+    struct puppet puppet;
+    struct proc_status status;
+    struct registers registers; /* a restore: those it is to have */
+    CoreEntry *core;            /* in the job's arena */
+};
+
+struct task {
+    pid_t pid;  /* in our pid namespace */
+    pid_t vpid; /* in the container's; likewise the others */
+    pid_t parent, group, session;
+    struct task *parent_task; /* NULL: init, or its parent is outside (it came by exec) */
+    enum task_state state;
+    int stop_signal;
+    struct process_stat stat;
+    struct proc_status status;
+    struct thread *threads; /* the leader first; none for a zombie */
+    size_t thread_count;
+    /* The images of the process, in the job's arena. */
+    MmEntry *mm;
+    FsEntry *fs;
+    FdinfoEntry **fds;
+    size_t fd_count;
+    struct page_range *pages;
+    size_t page_range_count;
+    uint32_t files_id, pages_id;
+};
+
+struct tree {
+    struct task *tasks; /* parents before children, init first */
+    size_t count;
+};
+
+struct task *tree_find(const struct tree *tree, pid_t vpid);
+/* By our pid. */
+struct task *tree_find_pid(const struct tree *tree, pid_t pid);

@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/dump.h"
+
+struct task *tree_find(const struct tree *tree, pid_t vpid)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->tasks[i].vpid == vpid)
+            return &tree->tasks[i];
+    return NULL;
+}
+
+struct task *tree_find_pid(const struct tree *tree, pid_t pid)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->tasks[i].pid == pid)
+            return &tree->tasks[i];
+    return NULL;
+}
+
+struct members {
+    pid_t *pids;
+    size_t count, room;
+};
+
+static int collect_member(pid_t pid, void *context)
+{
+    struct members *m = context;
+    array_reserve(m->pids, m->count, m->room);
+    m->pids[m->count++] = pid;
+    return 0;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+    return *(const pid_t *)a - *(const pid_t *)b;
+}
+
+/* Sorted, each once. */
+static int collect_members(struct dump *d, struct members *m, struct error *err)
+{
+    int r = each_member(&d->options, collect_member, m, err);
+    if (r < 0)
+        return r;
+    qsort(m->pids, m->count, sizeof(pid_t), compare_pids);
+    size_t unique = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (i == 0 || m->pids[i] != m->pids[i - 1])
+            m->pids[unique++] = m->pids[i];
+    m->count = unique;
+    return 0;
+}
+
+static int fill_threads(struct dump *d, struct task *t, struct error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->freezer.count; i++)
+        count += d->freezer.threads[i].process == t->pid;
+    t->threads = arena_array_of(d->arena, struct thread, count);
+    for (size_t i = 0; i < d->freezer.count; i++) {
+        const struct frozen *f = &d->freezer.threads[i];
+        if (f->process != t->pid)
+            continue;
+        struct thread *th = &t->threads[t->thread_count++];
+        int r = proc_status_read(t->pid, f->tid, &th->status);
+        if (r < 0)
+            return error_errno(err, -r, "cannot read the state of thread %d", f->tid);
+        th->puppet = (struct puppet){
+            .tid = f->tid,
+            .vtid = th->status.vpid,
+            .process = t->pid,
+            .sigtrap_ignored = th->status.sig_ignored >> (SIGTRAP - 1) & 1,
+        };
+        if (f->stop_signal)
+            t->state = TASK_STOPPED, t->stop_signal = f->stop_signal;
+        if (f->tid == t->pid && t->thread_count > 1) {
+            struct thread leader = *th;
+            *th = t->threads[0];
+            t->threads[0] = leader;
+        }
+    }
+    if (t->thread_count == 0 || t->threads[0].puppet.tid != t->pid)
+        return error_set(err, ENOTSUP,
+                         "the first thread of process %d (%s) of container %s has ended while "
+                         "others go on, which firn cannot save yet",
+                         t->vpid, t->stat.comm, d->options.name);
+    return 0;
+}
+
+static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *err)
+{
+    t->pid = pid;
+    int r = process_stat_read(pid, 0, &t->stat);
+    if (r == 0)
+        r = proc_status_read(pid, pid, &t->status);
+    if (r < 0)
+        return error_errno(err, -r, "cannot read the state of process %d", pid);
+    t->vpid = t->status.vpid;
+    t->group = t->status.vgroup;
+    t->session = t->status.vsession;
+    if (t->stat.state == 'Z') {
+        size_t live = 0;
+        for (size_t i = 0; i < d->freezer.count; i++)
+            live += d->freezer.threads[i].process == pid;
+        if (live == 0) {
+            t->state = TASK_ZOMBIE;
+            return 0;
+        }
+    }
+    return fill_threads(d, t, err);
+}
+
+static int check_namespace(struct dump *d, struct error *err)
+{
+    int depth = d->tree.tasks[0].status.depth;
+    for (size_t i = 0; i < d->tree.count; i++)
+        if (d->tree.tasks[i].status.depth != depth)
+            return error_set(err, ENOTSUP,
+                             "process %d (%s) of container %s lives in a pid namespace of its own, "
+                             "which firn cannot save yet",
+                             d->tree.tasks[i].vpid, d->tree.tasks[i].stat.comm, d->options.name);
+    return 0;
+}
+
+/* Depth first from `parent`, so that parents stand before children. */
+static void order(const struct task *from, size_t count, pid_t parent, struct tree *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (from[i].parent != parent)
+            continue;
+        to->tasks[to->count++] = from[i];
+        order(from, count, from[i].vpid, to);
+    }
+}
+
+static void link_parents(struct tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        tree->tasks[i].parent_task =
+            tree->tasks[i].parent ? tree_find(tree, tree->tasks[i].parent) : NULL;
+}
+
+int dump_tree(struct dump *d, struct error *err)
+{
+    struct members m = {0};
+    int r = collect_members(d, &m, err);
+    _cleanup_free_ pid_t *pids = m.pids;
+    for (size_t i = 0; r >= 0 && i < d->freezer.count; i++) {
+        struct frozen *f = &d->freezer.threads[i];
+        struct proc_status s;
+        if (f->process == 0 && proc_status_read(f->tid, f->tid, &s) == 0)
+            f->process = s.process;
+    }
+    if (r < 0)
+        return r;
+    struct task *found = arena_array_of(d->arena, struct task, m.count);
+    struct tree seen = {.tasks = found, .count = m.count};
+    for (size_t i = 0; i < m.count && r >= 0; i++)
+        r = fill_task(d, pids[i], &found[i], err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m.count; i++) {
+        const struct task *p = tree_find_pid(&seen, found[i].status.parent);
+        found[i].parent = p ? p->vpid : 0;
+    }
+    d->tree.tasks = arena_array_of(d->arena, struct task, m.count);
+    /* Init first, then what hangs under it, then the trees of processes that came by exec. */
+    for (size_t i = 0; i < m.count; i++)
+        if (found[i].pid == d->options.init) {
+            d->tree.tasks[d->tree.count++] = found[i];
+            order(found, m.count, found[i].vpid, &d->tree);
+        }
+    for (size_t i = 0; i < m.count; i++)
+        if (found[i].parent == 0 && found[i].pid != d->options.init) {
+            d->tree.tasks[d->tree.count++] = found[i];
+            order(found, m.count, found[i].vpid, &d->tree);
+        }
+    link_parents(&d->tree);
+    return check_namespace(d, err);
+}

@@ -1,0 +1,54 @@
+/* The memory areas of a process, from /proc/PID/smaps (proc(5)). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/puppet.h"
+
+/* Bits of vma_entry.status in the checkpoint's mm image. */
+enum {
+    VMA_REGULAR = 1 << 0,
+    VMA_STACK = 1 << 1,
+    VMA_VSYSCALL = 1 << 2,
+    VMA_VDSO = 1 << 3,
+    VMA_HEAP = 1 << 5,
+    VMA_FILE_PRIVATE = 1 << 6,
+    VMA_FILE_SHARED = 1 << 7,
+    VMA_ANON_SHARED = 1 << 8,
+    VMA_ANON_PRIVATE = 1 << 9,
+    VMA_VVAR = 1 << 12,
+};
+
+struct vma {
+    remote_addr start, end;
+    uint32_t prot;    /* PROT_* */
+    uint32_t flags;   /* MAP_* */
+    uint32_t status;  /* VMA_* above */
+    uint64_t madvice; /* bit n: madvise(n) was said */
+    uint64_t offset;
+    dev_t dev;
+    ino_t ino;
+    char *name; /* path or [name] or "" */
+};
+
+struct vma_list {
+    struct vma *areas; /* ascending */
+    size_t count;
+    remote_addr vdso; /* 0: none */
+};
+
+/* Reads and judges the areas of process `pid`, called `vpid` in errors. What cannot be saved is
+ * refused by name. The caller frees with vma_list_free. */
+int vma_list_read(pid_t pid, pid_t vpid, const char *container, struct vma_list **ret,
+                  struct error *err);
+void vma_list_free(struct vma_list *list);
+
+/* Only start, end and name are filled in; for restoring, where nothing needs judging. */
+int vma_list_read_plain(pid_t pid, struct vma_list **ret, struct error *err);
+
+/* The kernel's own mappings: vdso, vvar and whatever joins them ([vvar_vclock], ...). */
+bool vma_is_kernel(const char *name);
+/* Finds a syscall instruction in the vdso. */
+int vdso_find_syscall(pid_t pid, remote_addr vdso, remote_addr *ret, struct error *err);
