@@ -4,7 +4,7 @@
 #include "container/container.h"
 
 struct cleanup_options {
-    bool remove;      /* remove it too if it was made with --rm; conmon's call and attached runs */
+    bool remove;      /* remove the container too: what conmon asks for one made with --rm */
     const char *exec; /* only put this exec session away */
 };
 
@@ -14,9 +14,16 @@ struct cleanup_options {
 int container_cleanup(struct container *c, const struct cleanup_options *options,
                       struct error *err);
 
+/* The same for the other verbs: its init is gone (or waits for a start that will not come, then it
+ * is killed). Expects the lock. */
+int cleanup_ended(struct container *c, struct error *err);
+/* After a `create` that failed: no trace of it in the runtime and in <runroot>; mounts stay.
+ * Expects the lock. */
+void cleanup_after_failure(struct container *c);
+
 /* What a checkpoint does with the container whose processes it has put away: kills what is left,
- * deletes it in the runtime, unmounts (unless keep_mounted), records exited with code 0,
- * checkpointed_at and the path. The log says nothing of it. Expects the lock. */
+ * deletes it in the runtime, unmounts, records it as exited with code 0, checkpointed now, the
+ * checkpoint at `checkpoint_path`. Expects the lock. */
 int container_mark_checkpointed(struct container *c, const char *checkpoint_path,
                                 struct error *err);
 /* Records that the present run began by a restore. Expects the lock. */

@@ -102,6 +102,8 @@ struct container *container_new(struct firn *firn, struct json *config);
  * is already in use by <ID>. You have to remove that container to be able to reuse that name: that
  * name is already in use`, or `creating container storage: that ID is already in use`. */
 int container_insert(struct container *c, struct error *err);
+/* Reads the facts again. ERROR_NOT_FOUND when it was removed meanwhile. */
+int container_refresh(struct container *c, struct error *err);
 /* Writes facts back. Expects the lock. */
 int container_save_facts(struct container *c, struct error *err);
 /* Writes the config document back (restore under new circumstances only). Expects the lock. */

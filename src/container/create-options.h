@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+#include "store/progress.h"
+
 struct create_options {
     /* What to run. */
     const char *image;
@@ -30,6 +32,8 @@ struct create_options {
     bool tty;                   /* -t */
     const char *pull;           /* missing (default), always, never, newer */
     bool quiet;                 /* -q: no pull progress */
+    struct progress progress;   /* where pull progress goes; nowhere by default */
+    const char *creds;          /* --creds */
     const char *authfile;       /* --authfile */
     bool tls_verify;            /* --tls-verify, default true */
     bool tls_verify_given;      /* it was on the command line */

@@ -23,3 +23,6 @@ struct exec_options {
  * likewise. Other kinds: 126, 127, 125 as usual. */
 int container_exec(struct container *c, const struct exec_options *options, int *ret_code,
                    char **ret_session, struct error *err);
+
+/* Removes what an ended session left. */
+int exec_cleanup(struct container *c, const char *session_id, struct error *err);

@@ -50,6 +50,7 @@ struct firn {
     char *self;           /* path of this very program */
     char **exit_command;  /* self + the global options needed to come back to this store */
     char *runtime_option; /* what --runtime said, NULL if nothing */
+    char *conmon_option;
     bool rootless;
 };
 

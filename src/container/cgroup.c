@@ -1,0 +1,232 @@
+#include "container/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/firn.h"
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+enum { CGROUP2_MAGIC = 0x63677270, KILL_ROUNDS = 2000 };
+
+enum cgroup_mode cgroup_mode(void)
+{
+    struct statfs fs;
+    if (statfs(CGROUP_ROOT, &fs) == 0 && fs.f_type == CGROUP2_MAGIC)
+        return CGROUP_V2;
+    return path_exists(CGROUP_ROOT "/unified") ? CGROUP_HYBRID : CGROUP_V1;
+}
+
+static bool uses_systemd(const struct container *c)
+{
+    return string_equal(js_get_string(c->config, "cgroupManager"), "systemd");
+}
+
+static const char *parent_of(const struct container *c)
+{
+    const char *parent = js_get_string(c->config, "cgroupParent");
+    if (parent && *parent)
+        return parent;
+    return uses_systemd(c) ? "machine.slice" : "/libpod_parent";
+}
+
+char *cgroup_spec_path(const struct container *c)
+{
+    if (uses_systemd(c))
+        return xasprintf("%s:libpod:%s", parent_of(c), c->id);
+    return xasprintf("%s/libpod-%s", parent_of(c), c->id);
+}
+
+/* Below the root of a hierarchy. */
+static char *relative_path(const struct container *c)
+{
+    return xasprintf("%s/libpod-%s%s", parent_of(c), c->id, uses_systemd(c) ? ".scope" : "");
+}
+
+/* <hierarchy>/<path> where there is such a directory. */
+static char *existing(const char *hierarchy, const char *relative)
+{
+    _cleanup_free_ char *path = path_join(hierarchy, relative);
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? take_ptr(path) : NULL;
+}
+
+char *cgroup_directory(const struct container *c, const char *controller)
+{
+    _cleanup_free_ char *relative = relative_path(c);
+    if (cgroup_mode() == CGROUP_V2)
+        return existing(CGROUP_ROOT, relative);
+    _cleanup_free_ char *hierarchy = path_join(CGROUP_ROOT, controller);
+    return existing(hierarchy, relative);
+}
+
+char *cgroup_freezer_directory(const struct container *c, bool *ret_v2)
+{
+    if (ret_v2)
+        *ret_v2 = cgroup_mode() == CGROUP_V2;
+    return cgroup_directory(c, "freezer");
+}
+
+/* All its directories, one per hierarchy. The caller frees. */
+static char **all_directories(const struct container *c)
+{
+    char **list = NULL;
+    _cleanup_free_ char *relative = relative_path(c);
+    if (cgroup_mode() == CGROUP_V2) {
+        char *path = existing(CGROUP_ROOT, relative);
+        if (path)
+            strv_take(&list, path);
+        return list;
+    }
+    _cleanup_closedir_ DIR *dir = opendir(CGROUP_ROOT);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (e->d_name[0] == '.' || e->d_type == DT_LNK)
+            continue;
+        _cleanup_free_ char *hierarchy = path_join(CGROUP_ROOT, e->d_name);
+        char *path = existing(hierarchy, relative);
+        if (path)
+            strv_take(&list, path);
+    }
+    return list;
+}
+
+bool cgroup_is_frozen(const struct container *c)
+{
+    bool v2;
+    char line[32];
+    _cleanup_free_ char *dir = cgroup_freezer_directory(c, &v2);
+    if (!dir)
+        return false;
+    _cleanup_free_ char *file = path_join(dir, v2 ? "cgroup.freeze" : "freezer.self_freezing");
+    return file_read_line(file, line, sizeof(line)) == 0 && strcmp(line, "1") == 0;
+}
+
+static void thaw(const struct container *c)
+{
+    bool v2;
+    _cleanup_free_ char *dir = cgroup_freezer_directory(c, &v2);
+    if (!dir)
+        return;
+    _cleanup_free_ char *file = path_join(dir, v2 ? "cgroup.freeze" : "freezer.state");
+    file_write_existing(file, v2 ? "0" : "THAWED");
+}
+
+/* --- processes ----------------------------------------------------------------------------- */
+
+struct pid_list {
+    pid_t *items;
+    size_t count;
+    size_t room;
+};
+
+static void add_pid(struct pid_list *list, pid_t pid)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == pid)
+            return;
+    array_reserve(list->items, list->count, list->room);
+    list->items[list->count++] = pid;
+}
+
+static int add_processes(struct pid_list *list, const char *path, struct error *err)
+{
+    _cleanup_free_ char *file = path_join(path, "cgroup.procs");
+    _cleanup_buf_ struct buf b = {0};
+    int r = file_read(file, &b, err);
+    if (r < 0)
+        return r == -ENOENT || r == -ENODEV ? 0 : r;
+    for (char *p = b.data, *end; p && *p; p = end + (*end == '\n')) {
+        long pid = strtol(p, &end, 10);
+        if (end == p)
+            break;
+        if (pid > 0)
+            add_pid(list, (pid_t)pid);
+    }
+    _cleanup_closedir_ DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        _cleanup_free_ char *sub = path_join(path, e->d_name);
+        r = add_processes(list, sub, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, struct error *err)
+{
+    struct pid_list list = {0};
+    _cleanup_strv_ char **directories = all_directories(c);
+    STRV_FOREACH(path, directories)
+    {
+        int r = add_processes(&list, *path, err);
+        if (r < 0) {
+            free(list.items);
+            return r;
+        }
+    }
+    *ret = list.items;
+    *ret_count = list.count;
+    return 0;
+}
+
+/* --- removal ------------------------------------------------------------------------------- */
+
+/* rmdir depth first. */
+static int remove_directories(const char *path)
+{
+    _cleanup_closedir_ DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        _cleanup_free_ char *sub = path_join(path, e->d_name);
+        int r = remove_directories(sub);
+        if (r < 0)
+            return r;
+    }
+    return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int kill_processes(const struct container *c, struct error *err)
+{
+    _cleanup_free_ pid_t *pids = NULL;
+    size_t count = 0;
+    int r = cgroup_processes(c, &pids, &count, err);
+    if (r < 0 || !count)
+        return r;
+    for (size_t i = 0; i < count; i++)
+        kill(pids[i], SIGKILL);
+    thaw(c);
+    return 1;
+}
+
+int cgroup_remove(const struct container *c, struct error *err)
+{
+    _cleanup_strv_ char **directories = all_directories(c);
+    STRV_FOREACH(path, directories)
+    {
+        int r = remove_directories(*path);
+        /* The kernel says busy until the last task is reaped; there is no event for it on v1. */
+        for (int round = 0; r == -EBUSY && round < KILL_ROUNDS; round++) {
+            r = kill_processes(c, err);
+            if (r < 0)
+                return r;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            r = remove_directories(*path);
+        }
+        if (r < 0)
+            return error_errno(err, -r, "cannot remove cgroup %s of container %s", *path, c->id);
+    }
+    return 0;
+}

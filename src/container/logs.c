@@ -1,0 +1,198 @@
+#include "container/logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/log-line.h"
+#include "container/monitor.h"
+#include "container/state.h"
+
+/* One reading of a log. */
+struct reader {
+    const struct logs_options *options;
+    const char *path;
+    int fd;
+    int64_t skip;     /* whole lines still to be left out for --tail */
+    bool in_line;     /* the last thing written was part of a line */
+    bool reader_gone; /* of our output */
+    struct buf input; /* the end of it may be half a line */
+};
+
+static int open_log(struct reader *r, struct error *err)
+{
+    r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
+    return r->fd >= 0 || errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", r->path);
+}
+
+static void print(struct reader *r, const struct log_line *line)
+{
+    const struct logs_options *o = r->options;
+    int fd = line->is_stderr ? o->stderr_fd : o->stdout_fd;
+    _cleanup_buf_ struct buf b = {0};
+    if (!r->in_line && o->prefix)
+        buf_add_string(&b, o->prefix);
+    if (!r->in_line && o->timestamps) {
+        _cleanup_free_ char *stamp = time_rfc3339(line->time);
+        buf_printf(&b, "%s ", stamp);
+    }
+    buf_add(&b, line->text, line->size);
+    if (!line->partial)
+        buf_add_char(&b, '\n');
+    r->in_line = line->partial;
+    if (fd >= 0 && write_full(fd, b.data, b.size) < 0)
+        r->reader_gone = true;
+}
+
+static void handle(struct reader *r, const char *text, size_t size)
+{
+    struct log_line line;
+    if (!log_line_parse(text, size, &line))
+        return;
+    if (r->skip > 0) {
+        r->skip -= !line.partial;
+        return;
+    }
+    const struct logs_options *o = r->options;
+    if ((o->since && line.time < o->since) || (o->until && line.time > o->until))
+        return;
+    print(r, &line);
+}
+
+/* What is in the file now. */
+static int drain(struct reader *r, struct error *err)
+{
+    const size_t step = 65536;
+    while (r->fd >= 0 && !r->reader_gone) {
+        ssize_t n = read(r->fd, buf_reserve(&r->input, step), step);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "cannot read %s", r->path);
+        if (n == 0)
+            return 0;
+        r->input.size += (size_t)n;
+        char *start = r->input.data, *end = start + r->input.size, *newline;
+        while ((newline = memchr(start, '\n', (size_t)(end - start)))) {
+            handle(r, start, (size_t)(newline - start));
+            start = newline + 1;
+        }
+        r->input.size = (size_t)(end - start);
+        memmove(r->input.data, start, r->input.size);
+    }
+    return 0;
+}
+
+/* How many whole lines the file has: for --tail. */
+static int count_lines(const char *path, int64_t *ret, struct error *err)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_buf_ struct buf b = {0};
+    const size_t step = 65536;
+    int64_t lines = 0;
+    for (;;) {
+        ssize_t n = fd < 0 ? 0 : read(fd, buf_reserve(&b, step), step);
+        if (n < 0)
+            return error_errno(err, errno, "cannot read %s", path);
+        if (n == 0)
+            break;
+        b.size += (size_t)n;
+        char *start = b.data, *end = start + b.size, *newline;
+        while ((newline = memchr(start, '\n', (size_t)(end - start)))) {
+            struct log_line line;
+            lines += log_line_parse(start, (size_t)(newline - start), &line) && !line.partial;
+            start = newline + 1;
+        }
+        b.size = (size_t)(end - start);
+        memmove(b.data, start, b.size);
+    }
+    *ret = lines;
+    return 0;
+}
+
+/* conmon begins a new file when the old one is full. */
+static int follow_rotation(struct reader *r, struct error *err)
+{
+    struct stat ours, there;
+    if (stat(r->path, &there) < 0)
+        return 0;
+    if (r->fd >= 0 && fstat(r->fd, &ours) == 0 && ours.st_ino == there.st_ino &&
+        ours.st_dev == there.st_dev)
+        return 0;
+    if (r->fd >= 0)
+        close(take_fd(r->fd));
+    int e = open_log(r, err);
+    return e < 0 ? e : drain(r, err);
+}
+
+/* Until the log's directory or the container's init has news. */
+static int wait_for_news(int watch, int end_fd, bool *ret_ended)
+{
+    struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
+    if (poll(p, 2, -1) < 0 && errno != EINTR)
+        return -errno;
+    char events[4096];
+    while (read(watch, events, sizeof(events)) > 0)
+        ;
+    *ret_ended = p[1].revents;
+    return 0;
+}
+
+static int follow(struct reader *r, struct container *c, struct error *err)
+{
+    _cleanup_free_ char *directory = xstrdup(r->path);
+    char *slash = strrchr(directory, '/');
+    *(slash ? slash : directory) = '\0';
+    _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch < 0 || inotify_add_watch(watch, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+        return error_errno(err, errno, "cannot watch %s", r->path);
+    struct container_status s;
+    int e = container_status(c, &s, err);
+    if (e < 0)
+        return e;
+    _cleanup_close_ int end_fd = s.init.pid ? process_open(&s.init) : -1;
+    bool ended = end_fd < 0;
+    for (;;) {
+        e = drain(r, err);
+        if (e == 0)
+            e = follow_rotation(r, err);
+        if (e < 0 || ended || r->reader_gone)
+            return e;
+        e = wait_for_news(watch, end_fd, &ended);
+        if (e < 0)
+            return error_errno(err, -e, "cannot follow the log of container %s", c->id);
+        /* conmon writes the last lines before the exit file. */
+        if (ended)
+            monitor_exit_wait(c, INT64_C(5000000000));
+    }
+}
+
+int container_logs(struct container *c, const struct logs_options *options, struct error *err)
+{
+    _cleanup_free_ char *path = container_log_path(c);
+    if (!path)
+        return error_kind_set(err, ERROR_GENERIC,
+                              "this container is using the 'none' log driver, cannot read logs: "
+                              "this container is not logging output");
+    struct reader r = {.options = options, .path = path, .fd = -1};
+    int64_t lines = 0;
+    int e = options->tail >= 0 ? count_lines(path, &lines, err) : 0;
+    if (e == 0)
+        e = open_log(&r, err);
+    r.skip = options->tail >= 0 && lines > options->tail ? lines - options->tail : 0;
+    if (e == 0)
+        e = options->follow ? follow(&r, c, err) : drain(&r, err);
+    cleanup_close(&r.fd);
+    buf_free(&r.input);
+    return e;
+}

@@ -1,0 +1,113 @@
+#include "container/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "container/cgroup.h"
+#include "container/firn.h"
+#include "container/monitor.h"
+#include "container/runtime.h"
+
+static const char *const names[] = {
+    [CONTAINER_CREATED] = "created",   [CONTAINER_INITIALIZED] = "initialized",
+    [CONTAINER_RUNNING] = "running",   [CONTAINER_PAUSED] = "paused",
+    [CONTAINER_STOPPING] = "stopping", [CONTAINER_STOPPED] = "stopped",
+    [CONTAINER_EXITED] = "exited",     [CONTAINER_REMOVING] = "removing",
+};
+
+const char *container_state_name(enum container_state state)
+{
+    return names[state];
+}
+
+const char *container_state_shown(enum container_state state)
+{
+    return names[state == CONTAINER_STOPPED ? CONTAINER_EXITED : state];
+}
+
+int container_state_parse(const char *name)
+{
+    if (strcmp(name, "configured") == 0)
+        return CONTAINER_CREATED;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+bool container_state_is_alive(enum container_state state)
+{
+    return state == CONTAINER_RUNNING || state == CONTAINER_PAUSED || state == CONTAINER_STOPPING;
+}
+
+/* "<pid> <start time>", written when it was created in the runtime. */
+static bool read_process(const struct container *c, struct process *ret)
+{
+    char line[64];
+    int pid;
+    unsigned long long ticks;
+    _cleanup_free_ char *path = container_run_path(c, "process");
+    if (file_read_line(path, line, sizeof(line)) < 0 || sscanf(line, "%d %llu", &pid, &ticks) != 2)
+        return false;
+    *ret = (struct process){.pid = pid, .start_ticks = ticks};
+    return true;
+}
+
+static enum container_state living_state(const struct container *c)
+{
+    if (runtime_is_waiting_for_start(c))
+        return CONTAINER_INITIALIZED;
+    if (cgroup_is_frozen(c))
+        return CONTAINER_PAUSED;
+    _cleanup_free_ char *stopping = container_run_path(c, "stopping");
+    return path_exists(stopping) ? CONTAINER_STOPPING : CONTAINER_RUNNING;
+}
+
+int container_status(struct container *c, struct container_status *ret, struct error *err)
+{
+    struct container_status s = {.started_at = c->facts.started_at};
+    pid_t conmon = monitor_pid(c);
+    if (conmon > 0)
+        process_identify(conmon, &s.conmon);
+    if (!read_process(c, &s.init)) {
+        bool ran = s.started_at || c->facts.finished_at;
+        s.state = ran ? CONTAINER_EXITED : CONTAINER_CREATED;
+        s.exit_code = c->facts.exit_code;
+        s.finished_at = c->facts.finished_at;
+    } else if (process_alive(&s.init)) {
+        s.state = living_state(c);
+        *ret = s;
+        return 0;
+    } else {
+        s.state = CONTAINER_STOPPED;
+        s.exit_code = -1;
+        monitor_exit_read(c, &s.exit_code, &s.finished_at);
+    }
+    s.init = (struct process){0};
+    *ret = s;
+    return 0;
+}
+
+char *container_status_text(const struct container_status *s)
+{
+    int64_t now = now_ns();
+    switch (s->state) {
+    case CONTAINER_RUNNING: {
+        _cleanup_free_ char *since = duration_human(now - s->started_at);
+        return xasprintf("Up %s", since);
+    }
+    case CONTAINER_STOPPED:
+    case CONTAINER_EXITED: {
+        _cleanup_free_ char *since = duration_human(now - s->finished_at);
+        return xasprintf("Exited (%d) %s ago", s->exit_code, since);
+    }
+    default: {
+        char *text = xstrdup(names[s->state]);
+        text[0] = (char)(text[0] - 'a' + 'A');
+        return text;
+    }
+    }
+}
