@@ -151,7 +151,7 @@ def test_bad_documents(t):
         r = t.firn("container", "restore", "-i", pack(t, replaced(members, name, data)), rc=None)
         check(r.rc in (0, 125, 126, 127), f"{name} {data[:60]}: {r}")
         if r.rc:
-            check(r.err.count("Error: ") == 1, f"{name} {data[:60]}: {r.err}")
+            check(errors(r) == 1, f"{name} {data[:60]}: {r.err}")
             equal(t.ids(), [], f"containers after {name} {data[:60]}")
         t.firn("rm", "-f", "-t", "0", "-a", "-v")
         t.firn("volume", "rm", "-a", "-f")

@@ -138,7 +138,7 @@ def test_layers_whiteouts_and_opaque_directories(t):
                  (".wh.gone", b""), ("dir/.wh.a", b""), ("changed", b"two")])
     t.firn("load", "-q", "-i", oci_archive(t, [busybox_layer(t), one, two]))
     out = t.firn("run", "--rm", "localhost/made:1", "sh", "-c",
-                 "ls /opaque; ls /gone; ls /dir; cat /changed; ls -a / | grep wh").out
+                 "ls /opaque; ls -d /gon*; ls /dir; cat /changed; ls -a / | grep wh; true").out
     equal(out.split(), ["new", "b", "two"])
 
 
@@ -200,7 +200,7 @@ def test_hostile_layers(t):
 
 
 def test_wrong_digests_are_refused(t):
-    archive = oci_archive(t, [busybox_layer(t)])
+    archive = oci_archive(t, [layer([("only-here", os.urandom(2000000))])])
     base = archive + ".d"
     biggest = max(os.listdir(base + "/blobs/sha256"),
                   key=lambda n: os.path.getsize(f"{base}/blobs/sha256/{n}"))

@@ -89,8 +89,8 @@ class Case:
         which contains `err` (text or compiled pattern)."""
         result = self.firn(*args, rc=rc, **options)
         equal(result.out, "", f"stdout of\n{result}\nwhich")
-        check(result.err.count("Error: ") == 1 and "Error: " in result.err,
-              f"stderr should have one line with 'Error: ':\n{result}")
+        count = sum(line.startswith("Error: ") for line in result.err.splitlines())
+        check(count == 1, f"stderr should have one line that begins with 'Error: ':\n{result}")
         if err is not None:
             found = err.search(result.err) if hasattr(err, "search") else err in result.err
             check(found, f"stderr lacks {err!r}:\n{result}")
