@@ -123,8 +123,13 @@ static int set_bool(const struct target *t, const char *value, struct error *err
     return parse_failed(err, "ParseBool", value, "invalid syntax");
 }
 
+static int check_text(enum option_type type, const char *value, struct error *err);
+
 static int set_string(const struct target *t, const char *value, struct error *err)
 {
+    int r = check_text(t->row->check, value, err);
+    if (r < 0)
+        return r;
     char **p = field(t);
     free(*p);
     *p = xstrdup(value);
@@ -247,6 +252,17 @@ static const struct {
     [OPTION_TABLE] = {0},
     [OPTION_UNSUPPORTED] = {NULL, 0, set_unsupported, NULL},
 };
+
+/* For numbers kept as text: would the text do? */
+static int check_text(enum option_type type, const char *value, struct error *err)
+{
+    uint64_t scratch;
+    static const struct option row = {.name = ""};
+    struct target t = {&row, (char *)&scratch};
+    if (type != OPTION_INT && type != OPTION_UINT && type != OPTION_FLOAT)
+        return 0;
+    return types[type].set(&t, value, err);
+}
 
 static int set_value(const struct target *t, const char *value, struct error *err)
 {

@@ -51,6 +51,7 @@ struct option {
     const char *initial;        /* the default, as one would type it; NULL: zero */
     const char *alias;          /* another long name */
     const struct option *table; /* of OPTION_TABLE */
+    enum option_type check;     /* of OPTION_STRING: the text must read as this type too */
 };
 
 struct option_result {

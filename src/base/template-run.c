@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/strv.h"
 #include "base/template-tree.h"
 
@@ -162,7 +163,8 @@ static int walk(const struct run *run, const struct operand *o, struct json *val
         struct json *next = js_get(value, *f);
         if (!next)
             next = get_without_case(value, *f);
-        if (!next && !(parent && is_map(parent)))
+        bool map = parent ? is_map(parent) : !type;
+        if (!next && !map)
             return failed(run, o, err, "can't evaluate field %s in type %s", *f,
                           parent ? parent : type);
         value = next;
@@ -350,6 +352,34 @@ static int run_choice(struct run *run, const struct node *n, struct error *err)
     return r;
 }
 
+/* Is this {{.Some.Time}}? */
+static bool is_time(const struct run *run, const struct pipeline *pipe)
+{
+    const struct operand *o = pipe->steps->operands;
+    const char *last = NULL;
+    for (const char **f = o->fields; f && *f; f++)
+        last = *f;
+    if (!last || o->next || pipe->steps->next)
+        return false;
+    for (const char *const *t = run->t->times; t && *t; t++)
+        if (string_equal(*t, last))
+            return true;
+    return false;
+}
+
+static void print_result(struct run *run, const struct pipeline *pipe, const struct json *value)
+{
+    int64_t ns = 0;
+    bool time = js_is_string(value) && is_time(run, pipe);
+    bool never = time && string_starts(js_text(value), "0001-");
+    if (!time || (!never && time_parse(js_text(value), &ns, NULL) < 0)) {
+        template_print(value, run->out);
+        return;
+    }
+    _cleanup_free_ char *text = time_go(ns);
+    buf_add_string(run->out, text);
+}
+
 static int run_nodes(struct run *run, const struct node *n, struct error *err)
 {
     int r = 0;
@@ -362,7 +392,7 @@ static int run_nodes(struct run *run, const struct node *n, struct error *err)
         case NODE_PIPELINE:
             r = run_pipeline(run, n->pipe, &value, err);
             if (r >= 0 && !n->pipe->variables[0])
-                template_print(value, run->out);
+                print_result(run, n->pipe, value);
             break;
         case NODE_RANGE:
             r = run_range(run, n, err);

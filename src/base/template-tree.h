@@ -53,6 +53,7 @@ struct template
     struct json *literals;
     const char *name;
     const char *type;
+    const char *const *times;
     const char *text;
     struct node *nodes;
 };

@@ -414,7 +414,8 @@ int template_parse(const struct template_options *options, const char *text, str
     t->arena = arena_new();
     t->literals = js_array();
     t->name = arena_strdup(t->arena, options->name);
-    t->type = arena_strdup(t->arena, options->type);
+    t->type = options->type ? arena_strdup(t->arena, options->type) : NULL;
+    t->times = options->times;
     t->text = arena_strdup(t->arena, text);
     struct parser p = {.t = t, .p = t->text};
     enum list_end end;

@@ -22,7 +22,8 @@
 
 struct template_options {
     const char *name; /* in error texts: "ps" */
-    const char *type; /* of the data in error texts: "containers.psReporter" */
+    const char *type; /* of the data in error texts: "containers.psReporter"; NULL: it is a map */
+    const char *const *times; /* fields that are times and print as Go's do; may be NULL */
 };
 
 struct template;

@@ -24,10 +24,11 @@ static const struct option table[] = {
 static int run(struct call *call, struct error *err)
 {
     const struct attach_command_options *o = call->options;
-    if (call->arg_count > 1 || (call->arg_count == 0 && !o->latest))
+    if (call->arg_count == 0 && !o->latest)
         return error_kind_set(err, ERROR_USAGE,
-                              "attach requires the name or id of one running container or the "
-                              "latest flag");
+                              "\"firn attach\" requires a name, id, or the \"--latest\" flag");
+    if (call->arg_count > 1)
+        return error_kind_set(err, ERROR_USAGE, "attach requires only one name or id");
     _cleanup_container_list_ struct container_list list = {0};
     _cleanup_strv_ char **names = NULL;
     struct each e = {.latest = o->latest};

@@ -69,10 +69,6 @@ static int check(const struct call *call, const struct restore_command_options *
         return refuse(err, "cannot use --import with --all or --latest");
     if (!local && call->arg_count)
         return refuse(err, "cannot use --import with positional arguments");
-    if ((o->all || o->latest) && call->arg_count)
-        return refuse(err, "--all or --latest and containers cannot be used together");
-    if (local && !o->all && !o->latest && !call->arg_count)
-        return refuse(err, "you must provide at least one name or id");
     return 0;
 }
 

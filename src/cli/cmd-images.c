@@ -66,9 +66,10 @@ static struct json *make_row(const struct image *i, const char *name,
 {
     _cleanup_free_ char *human = duration_human(now_ns() - i->created);
     _cleanup_free_ char *since = xasprintf("%s ago", human);
-    _cleanup_free_ char *created = time_go(i->created);
+    _cleanup_free_ char *created = time_go(i->created / 1000000000 * 1000000000);
     _cleanup_free_ char *size = size_human((uint64_t)i->size);
     _cleanup_free_ char *id = xasprintf(o->no_trunc ? "sha256:%s" : "%.12s", i->id);
+    _cleanup_free_ char *history = strv_join(i->names, ", ");
     struct json *row = js_object();
     set_name(row, name);
     js_set(row, "ID", js_string(id));
@@ -81,7 +82,7 @@ static struct json *make_row(const struct image *i, const char *name,
     js_set(row, "CreatedTime", js_string(created));
     js_set(row, "Labels", image_labels(i) ? js_copy(image_labels(i)) : js_object());
     js_set(row, "RepoTags", js_strings(i->names));
-    js_set(row, "History", js_strings(i->names));
+    js_set(row, "History", js_string(history));
     js_set(row, "ReadOnly", js_bool(false));
     js_set(row, "Dangling", js_bool(!i->names || !i->names[0]));
     js_set(row, "Containers", js_int(0));
@@ -138,8 +139,8 @@ static int sort_rows(const char *by, const struct json *rows, struct json *ret, 
         which++;
     if (which == ARRAY_LEN(sorts))
         return error_kind_set(err, ERROR_USAGE,
-                              "\"%s\" is not a valid field for sorting. Choose from: created, id, "
-                              "repository, size, tag",
+                              "\"%s\" is not a valid field for sorting. Choose from: repository, "
+                              "size, tag, created, id",
                               by);
     _cleanup_free_ struct sorted *list = xcalloc(count + 1, sizeof(*list));
     for (size_t i = 0; i < count; i++)

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/strv.h"
 #include "cli/commands.h"
-#include "cli/failures.h"
 #include "cli/image-report.h"
 #include "cli/report.h"
 #include "cli/volume-report.h"
@@ -54,22 +53,20 @@ static const struct kind {
     const char *name;
     int (*find)(struct call *, const char *name, struct json **ret, struct error *);
     const char *missing; /* text when it is not there; %s is the name */
-    const char *type;    /* for template errors */
 } kinds[] = {
-    {"container", inspect_container, "no such container %s", "*define.InspectContainerData"},
-    {"image", inspect_image, "%s: image not known", "*inspect.ImageData"},
-    {"volume", inspect_volume, "no such volume %s", "*define.InspectVolumeData"},
+    {"container", inspect_container, "no such container %s"},
+    {"image", inspect_image, "%s: image not known"},
+    {"volume", inspect_volume, "no such volume %s"},
 };
 
 static int find(struct call *call, const char *type, const char *name, struct json **ret,
-                const struct kind **ret_kind, struct error *err)
+                struct error *err)
 {
     bool all = string_equal(type, "all");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct error one = {0};
         if (!all && !string_equal(type, kinds[i].name))
             continue;
-        *ret_kind = &kinds[i];
         int r = kinds[i].find(call, name, ret, &one);
         if (r >= 0)
             return 0;
@@ -87,47 +84,56 @@ static int find(struct call *call, const char *type, const char *name, struct js
     return error_kind_set(err, ERROR_NOT_FOUND, "inspecting object: no such object: \"%s\"", name);
 }
 
-/* Podman turns the JSON names people know into the fields of its structs; ours are found either
- * way, so only the output differs: one line per object. */
-static int print(const struct inspect_options *o, struct json *found, const char *type,
-                 struct error *err)
+static int print(const struct inspect_options *o, struct json *found, struct error *err)
 {
-    if (report_is_json(o->format)) {
-        if (js_count(found))
-            report_json(found, 5);
-        else
-            printf("[]\n");
-        return 0;
+    static const char *const times[] = {"Created",        "CreatedAt",  "StartedAt", "FinishedAt",
+                                        "CheckpointedAt", "RestoredAt", NULL};
+    static const struct report report = {{"inspect", "interface {}", times}, NULL, NULL};
+    if (!report_is_json(o->format)) {
+        int r = js_count(found) ? report_print(&report, o->format, true, found, err) : 0;
+        return r < 0 ? error_wrap(err, "inspecting object: printing inspect output") : 0;
     }
-    struct report report = {{"inspect", type}, NULL, NULL};
-    return js_count(found) ? report_print(&report, o->format, true, found, err) : 0;
+    if (js_count(found))
+        report_json(found, 5);
+    else
+        printf("[]\n");
+    return 0;
+}
+
+/* The first thing that was not found is the command's error, the others are told before. */
+static void add_failure(struct error *first, const struct error *one)
+{
+    fflush(stdout);
+    if (!first->code)
+        *first = *one;
+    else
+        fprintf(stderr, "error %s\n", one->text);
 }
 
 static int run_type(struct call *call, const char *type, struct error *err)
 {
     const struct inspect_options *o = call->options;
     _cleanup_json_ struct json *found = js_array();
-    const struct kind *kind = &kinds[0];
-    struct failures failures = {0};
+    struct error first = {0};
+    static const char *const latest[] = {NULL};
+    char *const *name = o->latest ? (char *const *)latest : call->args;
     if (o->latest && call->arg_count)
         return error_kind_set(err, ERROR_USAGE, "--latest and arguments cannot be used together");
     if (!o->latest && !call->arg_count)
-        return error_kind_set(err, ERROR_USAGE,
-                              "no containers, images, volumes or networks specified");
-    static const char *const nobody[] = {NULL};
-    for (char *const *name = o->latest ? (char *const *)nobody : call->args; *name || o->latest;
-         name++) {
+        return error_kind_set(err, ERROR_USAGE, "no names or ids specified");
+    do {
         struct error one = {0};
         struct json *object = NULL;
-        if (find(call, o->latest ? "container" : type, *name, &object, &kind, &one) < 0)
-            failures_add(&failures, &one);
+        if (find(call, o->latest ? "container" : type, *name, &object, &one) < 0)
+            add_failure(&first, &one);
         else
             js_push(found, object);
-        if (o->latest)
-            break;
-    }
-    int r = print(o, found, kind->type, err);
-    return r < 0 ? r : failures_end(&failures, err);
+    } while (*name && *++name);
+    int r = print(o, found, err);
+    if (r < 0 || !first.code)
+        return r;
+    *err = first;
+    return -first.code;
 }
 
 static int run(struct call *call, struct error *err)
@@ -138,8 +144,8 @@ static int run(struct call *call, struct error *err)
         known |= string_equal(o->type, kinds[i].name);
     if (!known)
         return error_kind_set(err, ERROR_USAGE,
-                              "invalid type \"%s\": must be one of \"all\", \"container\", "
-                              "\"image\", \"volume\"",
+                              "invalid type \"%s\": must be \"image\", \"container\", "
+                              "\"volume\", or \"all\"",
                               o->type);
     return run_type(call, o->type, err);
 }

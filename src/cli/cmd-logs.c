@@ -51,6 +51,8 @@ static int run(struct call *call, struct error *err)
     logs.timestamps = o->timestamps;
     logs.tail = o->tail;
     struct each e = {.latest = o->latest};
+    if (!o->latest && !call->arg_count)
+        return error_kind_set(err, ERROR_USAGE, "specify at least one container name or ID to log");
     int r = time_option("since", o->since, &logs.since, err);
     if (r >= 0)
         r = time_option("until", o->until, &logs.until, err);

@@ -73,7 +73,7 @@ static int run(struct call *call, struct error *err)
 {
     const struct mount_options *o = call->options;
     if (o->format && !string_equal(o->format, "json"))
-        return error_kind_set(err, ERROR_USAGE, "unknown --format argument: %s", o->format);
+        return error_kind_set(err, ERROR_USAGE, "unknown --format argument: \"%s\"", o->format);
     if (!call->arg_count && !o->all && !o->latest)
         return list_mounted(call, err);
     _cleanup_container_list_ struct container_list list = {0};

@@ -56,13 +56,9 @@ static const char *const fields[] = {
     "Networks", "Pid",     "Exited",     "ExitCode",   "ExitedAt",   "StartedAt",    "Size",
     "Pod",      "PodName", "AutoRemove", "Namespaces", "Restarts",   "IsInfra",      NULL};
 
-static const struct report_header headers[] = {{"ID", "CONTAINER ID"},
-                                               {"RunningFor", "CREATED"},
-                                               {"CreatedHuman", "CREATED"},
-                                               {"ImageID", "IMAGE ID"},
-                                               {"Pod", "POD ID"},
-                                               {"PodName", "PODNAME"},
-                                               {NULL, NULL}};
+static const struct report_header headers[] = {{"ID", "CONTAINER ID"},  {"CreatedHuman", "CREATED"},
+                                               {"ImageID", "IMAGE ID"}, {"Pod", "POD ID"},
+                                               {"PodName", "PODNAME"},  {NULL, NULL}};
 
 static const struct report report = {{"ps", "containers.psReporter"}, fields, headers};
 
@@ -78,15 +74,6 @@ static struct json *joined(const struct json *list, const char *separator)
     return js_string(b.data ? b.data : "");
 }
 
-static struct json *labels_text(struct json *labels)
-{
-    _cleanup_buf_ struct buf b = {0};
-    if (js_is_object(labels))
-        JSON_FOREACH_KEY(labels, it)
-    buf_printf(&b, "%s%s=%s", b.size ? "," : "", js_iter_key(it), js_text(js_iter_value(it)));
-    return js_string(b.data ? b.data : "");
-}
-
 static struct json *command_text(const struct json *entry, bool whole)
 {
     _cleanup_json_ struct json *all = joined(js_get(entry, "Command"), " ");
@@ -97,10 +84,9 @@ static struct json *command_text(const struct json *entry, bool whole)
     return js_string(cut);
 }
 
-static struct json *ago(const struct json *entry)
+static struct json *ago(const struct container *c)
 {
-    int64_t created = js_get_int(entry, "Created", 0);
-    _cleanup_free_ char *human = duration_human(now_ns() - created * 1000000000);
+    _cleanup_free_ char *human = duration_human(now_ns() - c->created_at);
     _cleanup_free_ char *text = xasprintf("%s ago", human);
     return js_string(text);
 }
@@ -122,29 +108,40 @@ static struct json *shortened(const char *id, bool whole)
     return js_string(text);
 }
 
-/* What a template sees of an element of `ps --format json`. */
-static struct json *make_row(const struct json *entry, const struct ps_options *o)
+/* The entry itself travels with its row under this name. */
+#define ENTRY "-entry"
+#define SIZE  "-size"
+
+/* What a template sees of an element of `ps --format json`, which it takes over. */
+static struct json *make_row(const struct container *c, struct json *entry,
+                             const struct ps_options *o)
 {
-    static const char *const same[] = {"Image",    "CreatedAt",  "Status",     "State",
-                                       "Created",  "Pid",        "Exited",     "ExitCode",
-                                       "ExitedAt", "StartedAt",  "Pod",        "PodName",
-                                       "IsInfra",  "AutoRemove", "Namespaces", "Restarts"};
+    static const char *const same[] = {"Image",   "Mounts",    "Status",    "State", "Labels",
+                                       "Pid",     "Exited",    "ExitCode",  "Pod",   "PodName",
+                                       "IsInfra", "ExitedAt",  "StartedAt", "Size",  "Restarts",
+                                       "Ports",   "AutoRemove"};
+    _cleanup_free_ char *created = time_go(c->created_at);
     struct json *row = js_object();
     for (size_t i = 0; i < ARRAY_LEN(same); i++) {
         struct json *value = js_get(entry, same[i]);
-        js_set(row, same[i], value ? js_ref(value) : js_string(""));
+        js_set(row, same[i], value && !js_is_null(value) ? js_ref(value) : js_string(""));
     }
-    js_set(row, "ID", shortened(js_get_string(entry, "Id"), o->no_trunc));
+    if (!js_is_object(js_get(row, "Labels")))
+        js_set(row, "Labels", js_object());
+    js_set(row, "ID", shortened(c->id, o->no_trunc));
     js_set(row, "ImageID", shortened(js_get_string(entry, "ImageID"), o->no_trunc));
     js_set(row, "Command", command_text(entry, o->no_trunc));
-    js_set(row, "RunningFor", ago(entry));
-    js_set(row, "CreatedHuman", ago(entry));
+    js_set(row, "Created", js_string(created));
+    js_set(row, "CreatedAt", js_string(created));
+    js_set(row, "RunningFor", ago(c));
+    js_set(row, "CreatedHuman", ago(c));
     js_set(row, "Names", joined(js_get(entry, "Names"), ","));
-    js_set(row, "Mounts", joined(js_get(entry, "Mounts"), ","));
     js_set(row, "Networks", joined(js_get(entry, "Networks"), ","));
-    js_set(row, "Labels", labels_text(js_get(entry, "Labels")));
+    js_set(row, "Namespaces", js_object());
     js_set(row, "Ports", js_string(""));
     js_set(row, "Size", size_text(entry));
+    js_set(row, SIZE, js_int(js_get_int(js_get(entry, "Size"), "rootFsSize", 0)));
+    js_set(row, ENTRY, entry);
     return row;
 }
 
@@ -167,7 +164,7 @@ static bool is_shown(struct container *c, const struct ps_options *o)
            (status.state == CONTAINER_RUNNING || status.state == CONTAINER_STOPPING);
 }
 
-static int collect(struct call *call, const struct ps_options *o, struct json *entries,
+static int collect(struct call *call, const struct ps_options *o, struct json *rows,
                    struct error *err)
 {
     _cleanup_container_list_ struct container_list list = {0};
@@ -187,7 +184,7 @@ static int collect(struct call *call, const struct ps_options *o, struct json *e
             *err = one;
             return r;
         }
-        js_push(entries, entry);
+        js_push(rows, make_row(list.items[i], entry, o));
     }
     return 0;
 }
@@ -196,27 +193,28 @@ static const struct {
     const char *name;
     const char *field; /* of the row */
 } sorts[] = {
-    {"command", "Command"}, {"created", "Created"},    {"id", "ID"},     {"image", "Image"},
-    {"names", "Names"},     {"runningfor", "Created"}, {"size", "Size"}, {"status", "State"},
+    {"command", "Command"}, {"created", "Created"},    {"id", "ID"},   {"image", "Image"},
+    {"names", "Names"},     {"runningfor", "Created"}, {"size", SIZE}, {"status", "State"},
 };
 
 struct sorted {
-    struct json *entry, *row;
+    struct json *row;
     const char *field;
 };
 
 static int compare_sorted(const void *a, const void *b)
 {
     const struct sorted *x = a, *y = b;
-    const struct json *v = js_get(x->row, x->field), *w = js_get(y->row, y->field);
-    if (js_is_int(v))
-        return js_int_value(v) < js_int_value(w) ? -1 : js_int_value(v) > js_int_value(w);
-    return strcmp(js_text(v) ? js_text(v) : "", js_text(w) ? js_text(w) : "");
+    const char *v = js_get_string(x->row, x->field), *w = js_get_string(y->row, y->field);
+    int64_t m = js_get_int(x->row, x->field, 0), n = js_get_int(y->row, y->field, 0);
+    if (m != n)
+        return m < n ? -1 : 1;
+    return strcmp(v ? v : "", w ? w : "");
 }
 
-/* Gives entries and rows in the order asked for. */
-static int sort_rows(const struct ps_options *o, struct json *entries, struct json *ret_entries,
-                     struct json *ret_rows, struct error *err)
+/* Rows come oldest first. */
+static int sort_rows(const struct ps_options *o, const struct json *rows, struct json *ret,
+                     struct error *err)
 {
     const char *field = NULL;
     for (size_t i = 0; i < ARRAY_LEN(sorts); i++)
@@ -228,16 +226,13 @@ static int sort_rows(const struct ps_options *o, struct json *entries, struct js
                               "value.  Choose from: \"command, created, id, image, names, "
                               "runningfor, size, status\"\nSee 'firn ps --help'",
                               o->sort, o->sort);
-    size_t count = js_count(entries);
+    size_t count = js_count(rows);
     _cleanup_free_ struct sorted *list = xcalloc(count + 1, sizeof(*list));
     for (size_t i = 0; i < count; i++)
-        list[i] = (struct sorted){js_at(entries, i), make_row(js_at(entries, i), o), field};
-    if (!string_equal(field, "Created"))
-        qsort(list, count, sizeof(*list), compare_sorted);
-    for (size_t i = 0; i < count; i++) {
-        js_push(ret_entries, js_ref(list[i].entry));
-        js_push(ret_rows, list[i].row);
-    }
+        list[i] = (struct sorted){js_at(rows, i), field};
+    qsort(list, count, sizeof(*list), compare_sorted);
+    for (size_t i = 0; i < count; i++)
+        js_push(ret, js_ref(list[i].row));
     return 0;
 }
 
@@ -249,27 +244,38 @@ static char *choose_format(const struct ps_options *o)
         return xstrdup(o->format);
     if (o->quiet)
         return xstrdup("{{.ID}}");
-    return xasprintf("table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t"
+    return xasprintf("table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t"
                      "{{.Ports}}\t{{.Names}}%s%s",
                      o->pod ? "\t{{.Pod}}\t{{.PodName}}" : "", o->size ? "\t{{.Size}}" : "");
 }
 
-static int show(struct call *call, const struct ps_options *o, struct error *err)
+static void print_json(const struct json *rows)
 {
     _cleanup_json_ struct json *entries = js_array();
-    _cleanup_json_ struct json *sorted = js_array();
+    JSON_FOREACH(rows, i)
+    {
+        js_push(entries, js_ref(js_get(js_at(rows, i), ENTRY)));
+    }
+    report_json(entries, 2);
+}
+
+static int show(struct call *call, const struct ps_options *o, struct error *err)
+{
     _cleanup_json_ struct json *rows = js_array();
-    int r = collect(call, o, entries, err);
+    _cleanup_json_ struct json *sorted = js_array();
+    int r = collect(call, o, rows, err);
     if (r >= 0)
-        r = sort_rows(o, entries, sorted, rows, err);
+        r = sort_rows(o, rows, sorted, err);
     if (r < 0)
         return r;
     if (report_is_json(o->format)) {
-        report_json(sorted, 2);
+        print_json(sorted);
         return 0;
     }
+    if (o->format && strstr(o->format, ".Size") && !o->size)
+        firn_log(call->firn, LOG_LEVEL_ERROR, "Size format requires --size option");
     _cleanup_free_ char *format = choose_format(o);
-    return report_print(&report, format, o->no_heading, rows, err);
+    return report_print(&report, format, o->no_heading, sorted, err);
 }
 
 static int run(struct call *call, struct error *err)

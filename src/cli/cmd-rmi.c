@@ -2,7 +2,6 @@
 
 #include "base/strv.h"
 #include "cli/commands.h"
-#include "cli/failures.h"
 #include "container/remove.h"
 #include "store/image.h"
 
@@ -69,11 +68,30 @@ static int all_names(struct call *call, char ***names, struct error *err)
     return r;
 }
 
+/* Podman tells several failures as one. */
+static int combine(char *const *texts, struct error *last, struct error *err)
+{
+    size_t count = strv_length(texts);
+    *err = *last;
+    if (count < 2)
+        return count ? -last->code : 0;
+    _cleanup_free_ char *list = strv_join(texts, "\n\t* ");
+    return error_kind_set(err, last->kind, "%zu errors occurred:\n\t* %s", count, list);
+}
+
+/* What is in use weighs more than what is not there. */
+static void add_failure(char ***texts, struct error *worst, const struct error *one)
+{
+    strv_add(texts, one->text);
+    if (!worst->code || one->kind == ERROR_IN_USE || worst->kind == ERROR_NOT_FOUND)
+        *worst = *one;
+}
+
 static int run(struct call *call, struct error *err)
 {
     const struct rmi_options *o = call->options;
-    _cleanup_strv_ char **names = NULL, **deleted = NULL;
-    struct failures failures = {0};
+    _cleanup_strv_ char **names = NULL, **deleted = NULL, **failures = NULL;
+    struct error worst = {0};
     if (o->all && call->arg_count)
         return error_kind_set(err, ERROR_USAGE,
                               "when using the --all switch, you may not pass any images names or "
@@ -90,11 +108,11 @@ static int run(struct call *call, struct error *err)
         r = remove_one(call, *name, &deleted, &one);
         bool passed_over = o->ignore && one.kind == ERROR_NOT_FOUND;
         if (r < 0 && !passed_over)
-            failures_add(&failures, &one);
+            add_failure(&failures, &worst, &one);
     }
     STRV_FOREACH(id, deleted)
     printf("Deleted: %s\n", *id);
-    return failures_end(&failures, err);
+    return combine(failures, &worst, err);
 }
 
 const struct command command_rmi = {

@@ -90,10 +90,6 @@ static int run_container(struct call *call, const struct create_call *o, struct 
 static int run(struct call *call, struct error *err)
 {
     struct create_call *o = call->options;
-    if (o->create.detach && o->attach)
-        return error_kind_set(err, ERROR_USAGE,
-                              "conflicting options: cannot specify both --attach "
-                              "and --detach");
     if (o->create.tty && o->create.interactive && !o->create.detach && !isatty(0))
         firn_warn(call->firn, "The input device is not a TTY. The --tty and --interactive flags "
                               "might not work properly");

@@ -30,8 +30,7 @@ static const struct option table[] = {
 
 static int start_one(struct container *c, const void *context, struct error *err)
 {
-    int r = container_start(c, err);
-    return r < 0 ? r : 0;
+    return container_start(c, err); /* one that runs already is not echoed */
 }
 
 static int start_attached(struct call *call, const struct each *e, struct error *err)
@@ -64,6 +63,8 @@ static int run(struct call *call, struct error *err)
         .wanted = wanted_stopped,
         .act = start_one,
     };
+    if (!e.all && !o->latest && !call->arg_count)
+        return error_kind_set(err, ERROR_USAGE, "start requires at least one argument");
     if (o->attach || o->interactive)
         return start_attached(call, &e, err);
     return each_container(call, &e, err);

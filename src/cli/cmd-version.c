@@ -38,7 +38,7 @@ static struct json *describe(void)
 static int run(struct call *c, struct error *err)
 {
     const struct version_options *o = c->options;
-    static const struct template_options names = {"version", "version.versionReport"};
+    static const struct template_options names = {"version", "*define.Version"};
     _cleanup_json_ struct json *version = describe();
     if (report_is_json(o->format)) {
         report_json(version, 2);

@@ -116,7 +116,7 @@ static int run(struct call *call, struct error *err)
     _cleanup_volume_list_ struct volume_list list = {0};
     _cleanup_json_ struct json *rows = js_array();
     if (o->quiet && o->format)
-        return error_kind_set(err, ERROR_USAGE, "format and quiet flags cannot be used together");
+        return error_kind_set(err, ERROR_USAGE, "quiet and format flags cannot be used together");
     int r = fits(call->firn->store, NULL, o->filters, err);
     if (r >= 0)
         r = volume_list(call->firn->store, &list, err);
@@ -128,7 +128,7 @@ static int run(struct call *call, struct error *err)
     if (r < 0)
         return r;
     if (report_is_json(o->format)) {
-        report_json(rows, 5);
+        report_json(rows, 2);
         return 0;
     }
     const char *format = o->format ? o->format : "table {{.Driver}}\t{{.Name}}";

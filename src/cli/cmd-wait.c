@@ -31,6 +31,9 @@ static int run(struct call *call, struct error *err)
     _cleanup_strv_ char **names = NULL;
     struct failures failures = {0};
     struct each e = {.latest = o->latest, .ignore_missing = o->ignore};
+    if (!o->latest && !call->arg_count)
+        return error_kind_set(err, ERROR_USAGE,
+                              "\"firn wait\" requires a name, id, or the \"--latest\" flag");
     int r = each_select(call, &e, &list, &names, err);
     if (r < 0)
         return r;

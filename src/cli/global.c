@@ -24,7 +24,7 @@ const struct option global_table[] = {
      "add global flags for the container runtime"},
     {"storage-driver", 0, OPTION_STRING, GLOBAL(storage_driver), "string",
      "Select which storage driver is used to manage storage of images and containers (overlay)"},
-    {"syslog", 0, OPTION_BOOL, GLOBAL(syslog)},
+    {"syslog", 0, OPTION_UNSUPPORTED, 0},
     {"tmpdir", 0, OPTION_STRING, GLOBAL(tmpdir), "string",
      "Path to the tmp directory for files that do not outlive a command"},
     {"version", 'v', OPTION_BOOL, GLOBAL(version), .help = "version for firn"},
@@ -61,11 +61,11 @@ int global_check(const struct global_options *g, struct error *err)
                                          "error", "fatal", "panic", NULL};
     if (g->cgroup_manager && !is_one_of(g->cgroup_manager, managers))
         return error_kind_set(err, ERROR_USAGE,
-                              "invalid cgroup manager \"%s\": use \"cgroupfs\" or \"systemd\"",
-                              g->cgroup_manager);
+                              "configuring runtime: cgroup manager must be one of cgroupfs and "
+                              "systemd: invalid argument");
     if (g->log_level && !is_one_of(g->log_level, levels))
         return error_kind_set(err, ERROR_USAGE,
-                              "log level \"%s\" is not supported, choose from: trace, debug, info, "
+                              "Log Level \"%s\" is not supported, choose from: trace, debug, info, "
                               "warn, warning, error, fatal, panic",
                               g->log_level);
     if (g->storage_driver && !string_equal(g->storage_driver, "overlay"))

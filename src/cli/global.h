@@ -19,7 +19,6 @@ struct global_options {
     char *events_backend;
     bool version;
     bool noout;
-    bool syslog;
 };
 
 extern const struct option global_table[];

@@ -20,6 +20,7 @@ void help_command(const struct command *c, const char *path)
     printf("%s\n\nDescription:\n  %s\n\nUsage:\n  firn %s%s%s\n", c->help, c->help, path,
            c->usage ? " " : "", c->usage ? c->usage : "");
     print_options(c->options);
+    putchar('\n');
 }
 
 /* "name\thelp" of every command of the group. The caller frees. */
@@ -64,6 +65,8 @@ void help_group(const struct command_group *group)
     else
         printf("Usage:\n  firn [options] [command]\n");
     print_commands(group ? group->name : NULL);
-    if (!group)
+    if (group)
+        putchar('\n');
+    else
         print_options(global_table);
 }

@@ -122,7 +122,8 @@ static int match_one(struct store *s, const struct image *i, const char *filter,
     size_t size = strcspn(filter, "=");
     if (!filter[size])
         return error_kind_set(err, ERROR_USAGE,
-                              "invalid filter: \"%s\" must be in the format \"filter=value\"",
+                              "invalid image filter \"%s\": must be in the format "
+                              "\"filter=value or filter!=value\"",
                               filter);
     bool negated = size > 0 && filter[size - 1] == '!';
     struct matching m = {s, filter + size + 1, err};

@@ -115,6 +115,18 @@ static int check_output(int code)
     return code ? code : 125;
 }
 
+/* --noout and --tmpdir act on this process. */
+static void apply_globals(const struct global_options *g)
+{
+    if (g->tmpdir)
+        setenv("TMPDIR", g->tmpdir, 1);
+    int fd = g->noout ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    dup2(fd, 1);
+    close(fd);
+}
+
 /* `argv` has the global options given before the command, then what stood behind it. */
 static int run_command(struct call *call, char *const *argv)
 {
@@ -139,6 +151,7 @@ static int run_command(struct call *call, char *const *argv)
     call->given = &b.result;
     call->args = b.result.args;
     call->arg_count = strv_length(b.result.args);
+    apply_globals(call->global);
     r = check_arguments(c, call->path, call->arg_count, &err);
     if (r >= 0)
         r = global_check(call->global, &err);

@@ -67,7 +67,8 @@ int report_print(const struct report *report, const char *format, bool no_headin
     if (template_is_table(format) && !no_heading) {
         _cleanup_json_ struct json *heading = js_array();
         js_push(heading, heading_row(report));
-        int r = run(&report->names, whole, heading, &text, err);
+        struct template_options any = {.name = report->names.name};
+        int r = run(&any, whole, heading, &text, err);
         if (r < 0)
             return r;
     }
