@@ -53,7 +53,7 @@ def refused_or_harmless(t, members, target):
     check(r.rc in (0, 125, 126, 127), f"exit code {r.rc}:\n{r}")
     check(not os.path.lexists(target), f"{target} was made:\n{r}")
     if r.rc:
-        check(r.err.count("Error: ") == 1, f"not one clear sentence: {r.err}")
+        check(r.errors == 1, f"not one clear sentence: {r.err}")
         equal(t.ids(), [], "containers after the failed import")
     t.firn("rm", "-f", "-t", "0", "-a", "-v")
     t.firn("volume", "rm", "-a", "-f")
@@ -151,7 +151,7 @@ def test_bad_documents(t):
         r = t.firn("container", "restore", "-i", pack(t, replaced(members, name, data)), rc=None)
         check(r.rc in (0, 125, 126, 127), f"{name} {data[:60]}: {r}")
         if r.rc:
-            check(errors(r) == 1, f"{name} {data[:60]}: {r.err}")
+            check(r.errors == 1, f"{name} {data[:60]}: {r.err}")
             equal(t.ids(), [], f"containers after {name} {data[:60]}")
         t.firn("rm", "-f", "-t", "0", "-a", "-v")
         t.firn("volume", "rm", "-a", "-f")

@@ -24,6 +24,11 @@ class Result:
                 f"    stdout {self.out[-1500:]!r}\n    stderr {self.err[-1500:]!r}")
 
     @property
+    def errors(self):
+        """How many lines of stderr are errors."""
+        return sum(line.startswith("Error: ") for line in self.err.splitlines())
+
+    @property
     def lines(self):
         return self.out.splitlines()
 
@@ -89,8 +94,7 @@ class Case:
         which contains `err` (text or compiled pattern)."""
         result = self.firn(*args, rc=rc, **options)
         equal(result.out, "", f"stdout of\n{result}\nwhich")
-        count = sum(line.startswith("Error: ") for line in result.err.splitlines())
-        check(count == 1, f"stderr should have one line that begins with 'Error: ':\n{result}")
+        check(result.errors == 1, f"stderr should have one line that begins with 'Error: ':\n{result}")
         if err is not None:
             found = err.search(result.err) if hasattr(err, "search") else err in result.err
             check(found, f"stderr lacks {err!r}:\n{result}")
