@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -56,8 +57,8 @@ int blob_take(struct store *s, const char *path, const char *hex, struct error *
     int r = verify(path, hex, err);
     if (r >= 0)
         r = ensure_place(s, err);
-    if (r >= 0 && rename(path, place) < 0)
-        r = error_errno(err, errno, "cannot rename %s to %s", path, place);
+    if (r >= 0 && (chmod(path, 0600) < 0 || (link(path, place) < 0 && errno != EEXIST)))
+        r = error_errno(err, errno, "cannot link %s to %s", path, place);
     return r;
 }
 

@@ -7,8 +7,8 @@
 
 /* <root>/images/blobs/sha256/<hex>; the caller frees. */
 char *blob_path(const struct store *s, const char *hex);
-/* Moves the file `path` to its place; its content must have that digest. A blob that is there
- * already stays, and so does `path` then. The image lock is held. */
+/* Links the file `path` (in the store's temporary directory: whoever can write it could change the
+ * blob) to its place; its content must have that digest. The image lock is held. */
 int blob_take(struct store *s, const char *path, const char *hex, struct error *err);
 /* Writes bytes as a blob; `hex` receives the digest. The image lock is held. */
 int blob_write(struct store *s, const void *data, size_t size, char hex[static DIGEST_HEX_SIZE],

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -10,10 +9,7 @@
 #include "store/image-names.h"
 #include "store/image.h"
 #include "store/layer.h"
-
-#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
-#define OCI_LAYER    "application/vnd.oci.image.layer.v1.tar"
+#include "store/manifest.h"
 
 /* An image on its way into the store. */
 struct adding {
@@ -56,49 +52,13 @@ static int read_config(struct adding *a, struct error *err)
     return 0;
 }
 
-static struct json *descriptor(const char *type, const char *hex, int64_t size)
-{
-    _cleanup_free_ char *digest = xasprintf("sha256:%s", hex);
-    struct json *d = js_object();
-    js_set(d, "mediaType", js_string(type));
-    js_set(d, "digest", js_string(digest));
-    js_set(d, "size", js_int(size));
-    return d;
-}
-
-static int64_t blob_size(struct store *s, const char *hex)
-{
-    _cleanup_free_ char *path = blob_path(s, hex);
-    struct stat st;
-    return stat(path, &st) < 0 ? 0 : (int64_t)st.st_size;
-}
-
-static char *layer_type(struct store *s, const char *hex)
-{
-    _cleanup_free_ char *path = blob_path(s, hex);
-    _cleanup_blob_ struct blob *blob = NULL;
-    if (blob_open(path, &blob, NULL) < 0 || string_equal(blob_compression(blob), "none"))
-        return xstrdup(OCI_LAYER);
-    return xasprintf(OCI_LAYER "+%s", blob_compression(blob));
-}
-
 /* The blobs are in place by now. */
 static void make_manifest(struct store *s, struct adding *a)
 {
-    _cleanup_json_ struct json *m = js_object();
-    js_set(m, "schemaVersion", js_int(2));
-    js_set(m, "mediaType", js_string(OCI_MANIFEST));
-    js_set(m, "config", descriptor(OCI_CONFIG, a->id, (int64_t)a->source->config_size));
-    struct json *layers = js_array();
-    js_set(m, "layers", layers);
-    for (size_t i = 0; i < a->source->blob_count; i++) {
-        const char *hex = a->source->blobs[i].digest;
-        _cleanup_free_ char *type = layer_type(s, hex);
-        js_push(layers, descriptor(type, hex, blob_size(s, hex)));
-    }
-    if (a->source->annotations)
-        js_set(m, "annotations", js_copy(a->source->annotations));
-    a->manifest_text = js_dump(m, 0);
+    _cleanup_strv_ char **layers = NULL;
+    for (size_t i = 0; i < a->source->blob_count; i++)
+        strv_add(&layers, a->source->blobs[i].digest);
+    a->manifest_text = manifest_make(s, MANIFEST_OCI, a->id, layers, a->source->annotations);
 }
 
 static int place_blobs(struct store *s, struct adding *a, struct error *err)

@@ -80,8 +80,8 @@ int image_users(struct store *s, const char *id, char ***ret, struct error *err)
 int image_remove(struct store *s, const char *name, bool force, char ***ret_untagged,
                  char **ret_deleted, struct error *err);
 
-/* A layer blob to be added with an image. Either its file is in the store already
- * (see blob.h), or it is moved there from `path`. */
+/* A layer blob to be added with an image. Either its file is in the store already (see blob.h), or
+ * it is linked there from `path`, which is below <root>/tmp. */
 struct image_blob {
     const char *path;   /* NULL: in the store already */
     const char *digest; /* hex */
