@@ -134,7 +134,9 @@ static int pull_registry(struct store *s, const struct transport *t,
     _cleanup_strv_ char **candidates = NULL;
     _cleanup_free_ char *note = NULL;
     _cleanup_image_ struct image *image = NULL;
-    int r = reference_pull_candidates(t->path, &candidates, &note, err);
+    int r = skopeo_check_authfile(o, err);
+    if (r >= 0)
+        r = reference_pull_candidates(t->path, &candidates, &note, err);
     if (r < 0)
         return r;
     if (note)
@@ -167,7 +169,9 @@ static int push_registry(struct store *s, const struct image *image, const char 
 {
     _cleanup_temp_dir_ char *tmp = NULL;
     _cleanup_free_ char *full = NULL;
-    int r = reference_normalize(to, &full, err);
+    int r = skopeo_check_authfile(o, err);
+    if (r >= 0)
+        r = reference_normalize(to, &full, err);
     if (r >= 0)
         r = store_temp_dir(s, "push", &tmp, err);
     if (r < 0)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -142,6 +143,13 @@ static int run_followed(char *const *argv, const struct progress *p, struct erro
     return status == 0 ? 0 : failed(&said, err);
 }
 
+int skopeo_check_authfile(const struct registry_options *o, struct error *err)
+{
+    const char *file = o->authfile ? o->authfile : getenv("REGISTRY_AUTH_FILE");
+    struct stat st;
+    return file && *file && stat(file, &st) < 0 ? error_errno(err, errno, "stat %s", file) : 0;
+}
+
 int skopeo_copy(const char *from, const char *to, bool push, const struct registry_options *o,
                 struct error *err)
 {
@@ -169,6 +177,17 @@ static int run_collected(char *const *argv, struct buf *ret, struct error *err)
     return status > 0 ? failed(&said, err) : status;
 }
 
+/* `inspect` words what `copy` (and Podman) begin with "initializing source" in its own way. */
+static int reword(const char *from, struct error *err)
+{
+    _cleanup_free_ char *prefix = xasprintf("Error parsing image name \"%s\": ", from);
+    const char *rest = err ? string_after(err->text, prefix) : NULL;
+    if (!rest)
+        return err ? -err->code : -EIO;
+    _cleanup_free_ char *text = xasprintf("initializing source %s: %s", from, rest);
+    return error_set(err, EIO, "%s", text);
+}
+
 int skopeo_manifest(const char *from, const struct registry_options *o, struct buf *ret,
                     struct error *err)
 {
@@ -176,7 +195,8 @@ int skopeo_manifest(const char *from, const struct registry_options *o, struct b
     add_access(&argv, "", o);
     strv_add(&argv, "--raw");
     strv_add(&argv, from);
-    return run_collected(argv, ret, err);
+    int r = run_collected(argv, ret, err);
+    return r < 0 ? reword(from, err) : r;
 }
 
 int skopeo_tags(const char *repository, const struct registry_options *o, char ***ret,

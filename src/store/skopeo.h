@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "store/registry.h"
 
+/* An auth file that was asked for must be there, also where skopeo would go on without. */
+int skopeo_check_authfile(const struct registry_options *o, struct error *err);
 /* `skopeo copy FROM TO`. Its lines go to o->progress, its complaint becomes the error. `push` says
  * which side the credentials of `o` are for. */
 int skopeo_copy(const char *from, const char *to, bool push, const struct registry_options *o,
