@@ -259,23 +259,38 @@ static int check_magic(struct image_reader *r, uint32_t magic, struct error *err
     return n;
 }
 
-static int open_file(struct image_reader *r, int dirfd, struct error *err)
+static int open_regular(int dirfd, const char *name, uint64_t *ret_size, struct error *err)
 {
     struct stat st;
     const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    _cleanup_close_ int fd = openat(dirfd, r->name, flags);
+    _cleanup_close_ int fd = openat(dirfd, name, flags);
     if (fd < 0 && errno == ENOENT)
-        return error_set(err, ENOENT, "the checkpoint has no file %s", r->name);
+        return error_set(err, ENOENT, "the checkpoint has no file %s", name);
     if (fd < 0 || fstat(fd, &st) < 0)
-        return error_errno(err, errno, "cannot open checkpoint file %s", r->name);
+        return error_errno(err, errno, "cannot open checkpoint file %s", name);
     if (!S_ISREG(st.st_mode))
-        return image_error(r, err, "it is not a regular file");
-    r->left = (uint64_t)st.st_size;
+        return error_set(err, EINVAL, "checkpoint file %s: it is not a regular file", name);
+    *ret_size = (uint64_t)st.st_size;
+    return take_fd(fd);
+}
+
+static int open_file(struct image_reader *r, int dirfd, struct error *err)
+{
+    _cleanup_close_ int fd = open_regular(dirfd, r->name, &r->left, err);
+    if (fd < 0)
+        return fd;
     r->file = fdopen(fd, "re");
     if (!r->file)
         return error_errno(err, errno, "cannot open checkpoint file %s", r->name);
     take_fd(fd);
     return 0;
+}
+
+int image_open_raw(int dirfd, enum image_kind kind, uint64_t number, uint64_t *ret_size,
+                   struct error *err)
+{
+    char name[IMAGE_NAME_MAX];
+    return open_regular(dirfd, image_name(kind, number, name), ret_size, err);
 }
 
 int image_open(int dirfd, enum image_kind kind, uint64_t number, struct image_reader **ret,

@@ -169,6 +169,10 @@ int image_error(const struct image_reader *r, struct error *err, const char *for
 void image_reader_free(struct image_reader *r);
 DEFINE_CLEANUP(struct image_reader *, image_reader_free);
 
+/* Opens a raw file (pages, tars) for reading: the fd and its size, or -errno. */
+int image_open_raw(int dirfd, enum image_kind kind, uint64_t number, uint64_t *ret_size,
+                   struct error *err);
+
 /* Exactly one message. */
 int image_get(int dirfd, enum image_kind kind, uint64_t number, void **ret, struct error *err);
 

@@ -116,6 +116,20 @@ static void payload_after(void)
     CHECK_INT(image_raw_skip(r, 1, NULL), -EINVAL);
 }
 
+static void raw_files(void)
+{
+    _cleanup_test_directory_ char *top = test_directory();
+    _cleanup_close_ int dir = open_directory(top);
+    write_file(dir, "pages-3.img", "1234", 4);
+    uint64_t size = 0;
+    _cleanup_close_ int fd = image_open_raw(dir, IMAGE_PAGES, 3, &size, NULL);
+    CHECK(fd >= 0);
+    CHECK_INT(size, 4);
+    CHECK_INT(mkdirat(dir, "pages-4.img", 0700), 0);
+    CHECK_INT(image_open_raw(dir, IMAGE_PAGES, 4, &size, NULL), -EINVAL);
+    CHECK_INT(image_open_raw(dir, IMAGE_PAGES, 5, &size, NULL), -ENOENT);
+}
+
 static void all_messages(void)
 {
     _cleanup_test_directory_ char *top = test_directory();
@@ -197,9 +211,8 @@ static void lies(void)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(names),         TEST(bytes),        TEST(raw_bytes),
-        TEST(payload_after), TEST(all_messages), TEST(truncated_anywhere),
-        TEST(lies),
+        TEST(names),     TEST(bytes),        TEST(raw_bytes),          TEST(payload_after),
+        TEST(raw_files), TEST(all_messages), TEST(truncated_anywhere), TEST(lies),
     };
     return run_tests(tests, ARRAY_LEN(tests));
 }
