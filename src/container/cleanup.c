@@ -1,6 +1,7 @@
 #include "container/cleanup.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -37,6 +38,28 @@ static int remember_exit_code(struct container *c, struct error *err)
     return r < 0 ? r : 0;
 }
 
+/* --- the end by a checkpoint ------------------------------------------------------------------ */
+
+#define MARK "checkpointed"
+
+int checkpoint_mark_write(struct container *c, const char *checkpoint_path, struct error *err)
+{
+    _cleanup_free_ char *path = container_run_path(c, MARK);
+    return file_write_atomic(path, checkpoint_path, strlen(checkpoint_path), 0600, false, err);
+}
+
+static bool checkpoint_mark_read(const struct container *c, char **ret_checkpoint)
+{
+    _cleanup_free_ char *path = container_run_path(c, MARK);
+    _cleanup_buf_ struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return false;
+    *ret_checkpoint = buf_take(&text);
+    return true;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
 /* Takes the exit over from conmon; the last run's if it ended without a word of conmon. */
 static int record_exit(struct container *c, struct error *err)
 {
@@ -45,6 +68,15 @@ static int record_exit(struct container *c, struct error *err)
     int64_t when = now_ns();
     monitor_exit_wait(c, SECONDS(5));
     monitor_exit_read(c, &code, &when);
+    char *checkpoint = NULL;
+    if (checkpoint_mark_read(c, &checkpoint)) {
+        f->checkpointed = true;
+        f->restored = false;
+        f->checkpointed_at = when;
+        free(f->checkpoint_path);
+        f->checkpoint_path = checkpoint;
+        code = 0;
+    }
     _cleanup_free_ char *oom = container_run_path(c, "oom");
     f->oom_killed = path_exists(oom);
     f->exit_code = code;
@@ -110,28 +142,6 @@ int container_cleanup(struct container *c, const struct cleanup_options *options
         r = container_remove(c, &(struct remove_options){.volumes = true, .timeout_seconds = -1},
                              err);
     return r;
-}
-
-/* --- checkpoint and restore ---------------------------------------------------------------- */
-
-int container_mark_checkpointed(struct container *c, const char *checkpoint_path, struct error *err)
-{
-    int r = cgroup_remove(c, err);
-    if (r < 0)
-        return r;
-    /* conmon must have said its last word, or its exit file would appear after we forgot it. */
-    monitor_exit_wait(c, SECONDS(5));
-    struct container_facts *f = &c->facts;
-    f->exit_code = 0;
-    f->finished_at = f->checkpointed_at = now_ns();
-    f->checkpointed = true;
-    f->restored = false;
-    free(f->checkpoint_path);
-    f->checkpoint_path = xstrdup_null(checkpoint_path);
-    r = remember_exit_code(c, err);
-    if (r == 0)
-        r = container_save_facts(c, err);
-    return r < 0 ? r : put_away(c, err);
 }
 
 int container_mark_restored(struct container *c, struct error *err)

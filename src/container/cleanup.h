@@ -21,10 +21,8 @@ int cleanup_ended(struct container *c, struct error *err);
  * Expects the lock. */
 void cleanup_after_failure(struct container *c);
 
-/* What a checkpoint does with the container whose processes it has put away: kills what is left,
- * deletes it in the runtime, unmounts, records it as exited with code 0, checkpointed now, the
- * checkpoint at `checkpoint_path`. Expects the lock. */
-int container_mark_checkpointed(struct container *c, const char *checkpoint_path,
-                                struct error *err);
+/* Said by a checkpoint right before it ends the container's processes, the point of no return:
+ * whoever cleans up afterwards records the end as a checkpoint, exit code 0, and not as a crash. */
+int checkpoint_mark_write(struct container *c, const char *checkpoint_path, struct error *err);
 /* Records that the present run began by a restore. Expects the lock. */
 int container_mark_restored(struct container *c, struct error *err);

@@ -338,6 +338,9 @@ int container_lock(struct container *c, struct error *err)
         return 0;
     c->lock_fd = store_lock_container(c->firn->store, c->id, true, err);
     int r = c->lock_fd < 0 ? c->lock_fd : container_refresh(c, err);
+    /* Removed while we waited: the lock file we made again goes too. */
+    if (r == -ENOENT)
+        store_forget_lock(c->firn->store, c->id);
     if (r < 0)
         container_unlock(c);
     return r;

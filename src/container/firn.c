@@ -100,7 +100,8 @@ static int fill(struct firn *firn, const struct firn_options *o, struct error *e
     if (r < 0)
         return r;
     /* conmon may call us from a mount namespace that is not the one our mounts are in. */
-    namespace_come_home();
+    if (!namespace_come_home())
+        return error_set(err, ESTALE, "no way back from conmon's mount namespace");
     r = store_open(&(struct store_options){.root = o->root, .runroot = o->runroot}, &firn->store,
                    err);
     if (r < 0)

@@ -157,17 +157,16 @@ static int make_pair(int *ours, int *theirs, struct error *err)
     return 0;
 }
 
-static char **make_environment(bool attach, int namespace_number)
+static char **make_environment(bool attach)
 {
     char **env = strv_copy(environ);
-    char number[16];
-    snprintf(number, sizeof(number), "%d", namespace_number);
+    _cleanup_free_ char *ns = namespace_name();
     strv_env_set(&env, "_OCI_SYNCPIPE", "3");
     strv_env_set(&env, "_OCI_STARTPIPE", "4");
     if (attach)
         strv_env_set(&env, "_OCI_ATTACHPIPE", "5");
-    if (namespace_number)
-        strv_env_set(&env, NAMESPACE_VARIABLE, number);
+    if (ns)
+        strv_env_set(&env, NAMESPACE_VARIABLE, ns);
     return env;
 }
 
@@ -181,7 +180,7 @@ static int send_start(int fd, struct error *err)
 /* conmon forks into the background before it calls the runtime; the child we made then ends. */
 static int run(struct launch *l, bool private_mounts, struct error *err)
 {
-    _cleanup_close_ int sync = -1, start = -1, attach = -1, ns = -1;
+    _cleanup_close_ int sync = -1, start = -1, attach = -1;
     int r = make_pair(&l->sync_fd, &sync, err);
     if (r == 0)
         r = make_pair(&l->start_fd, &start, err);
@@ -189,18 +188,15 @@ static int run(struct launch *l, bool private_mounts, struct error *err)
         r = make_pair(&l->attach_fd, &attach, err);
     if (r < 0)
         return r;
-    int fds[4] = {sync, start, attach};
-    size_t count = l->attach ? 3 : 2;
+    const int fds[] = {sync, start, attach};
     struct spawn s = SPAWN_INIT;
     if (private_mounts)
         s.prepare = runtime_prepare_callback();
-    if (s.prepare && (ns = namespace_open()) >= 0)
-        fds[count++] = ns;
-    _cleanup_strv_ char **env = make_environment(l->attach, ns >= 0 ? 2 + (int)count : 0);
+    _cleanup_strv_ char **env = make_environment(l->attach);
     s.argv = l->argv;
     s.env = env;
     s.keep_fds = fds;
-    s.keep_fd_count = count;
+    s.keep_fd_count = l->attach ? 3 : 2;
     if (l->c->firn->log_level <= LOG_LEVEL_DEBUG)
         s.stderr_fd = STDERR_FILENO;
     pid_t pid = spawn_start(&s, err);

@@ -1,5 +1,7 @@
 #include "container/namespace.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -7,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/process.h"
 
 static const char unified[] = "/sys/fs/cgroup/unified";
 
@@ -31,36 +34,48 @@ int namespace_leave(void *context)
         return -errno;
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
         return -errno;
-    return umount2(unified, MNT_DETACH) < 0 && errno != EINVAL ? -errno : 0;
+    if (umount2(unified, MNT_DETACH) < 0 && errno != EINVAL)
+        return -errno;
+    /* crun makes its directories there all the same: let them go with the namespace. */
+    return mount("none", unified, "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, "size=1m") < 0 ? -errno
+                                                                                            : 0;
 }
 
-int namespace_open(void)
+char *namespace_name(void)
 {
-    return namespace_needed() ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
+    struct stat st;
+    if (!namespace_needed() || stat("/proc/self/ns/mnt", &st) < 0)
+        return NULL;
+    return xasprintf("mnt:[%llu]", (unsigned long long)st.st_ino);
 }
 
-/* The descriptor is in conmon, or in the child of it that waits for us: our parent or its parent.
- */
-void namespace_come_home(void)
+/* Enters the mount namespace of a process if it is the wanted one. */
+static bool follow(const char *pid, const char *wanted)
 {
-    const char *number = getenv(NAMESPACE_VARIABLE);
-    if (!number || !*number || strspn(number, "0123456789") != strlen(number))
-        return;
-    pid_t pid = getppid();
-    for (int generation = 0; generation < 3 && pid > 1; generation++) {
-        char path[64], target[64];
-        snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, number);
-        ssize_t n = readlink(path, target, sizeof(target) - 1);
-        if (n > 4 && strncmp(target, "mnt:", 4) == 0) {
-            _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-            if (fd >= 0 && setns(fd, CLONE_NEWNS) == 0) {
-                unsetenv(NAMESPACE_VARIABLE);
-                return;
-            }
-        }
-        struct process_stat stat;
-        if (process_stat_read(pid, 0, &stat) < 0)
-            return;
-        pid = stat.parent;
-    }
+    char path[64], name[64];
+    snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return false;
+    snprintf(name, sizeof(name), "mnt:[%llu]", (unsigned long long)st.st_ino);
+    return strcmp(name, wanted) == 0 && setns(fd, CLONE_NEWNS) == 0;
+}
+
+bool namespace_come_home(void)
+{
+    const char *wanted = getenv(NAMESPACE_VARIABLE);
+    if (!wanted || !*wanted)
+        return true;
+    struct stat st;
+    char name[64] = "";
+    if (stat("/proc/self/ns/mnt", &st) == 0)
+        snprintf(name, sizeof(name), "mnt:[%llu]", (unsigned long long)st.st_ino);
+    if (strcmp(name, wanted) == 0 || follow("1", wanted))
+        return true;
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    for (struct dirent *e; proc && (e = readdir(proc));)
+        if (isdigit((unsigned char)e->d_name[0]) && follow(e->d_name, wanted))
+            return true;
+    return false;
 }

@@ -1,0 +1,238 @@
+#include "container/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/cgroup.h"
+#include "container/cleanup.h"
+#include "container/end.h"
+#include "container/firn.h"
+#include "container/job.h"
+#include "container/remove.h"
+#include "container/snapshot.h"
+#include "container/state.h"
+#include "engine/engine.h"
+
+struct request {
+    const char *id;
+    const struct checkpoint_options *options;
+};
+
+/* ---- before ---- */
+
+static int check_state(struct container *c, const struct checkpoint_options *o,
+                       struct container_status *s, struct error *err)
+{
+    int r = container_status(c, s, err);
+    if (r < 0)
+        return r;
+    if (s->state != CONTAINER_RUNNING)
+        return error_kind_set(err, ERROR_STATE,
+                              "\"%s\" is not running, cannot checkpoint: container state improper",
+                              container_state_shown(s->state));
+    if (container_auto_removes(c) && !o->export_path)
+        return error_kind_set(err, ERROR_USAGE,
+                              "cannot checkpoint containers that have been started with '--rm' "
+                              "unless '--export' is used");
+    if (string_equal(js_text(js_path(c->config, "firn", "pid", NULL)), "host"))
+        return error_kind_set(err, ERROR_USAGE,
+                              "container %s shares the pid namespace of the host: its processes "
+                              "could not get their pids back, so it cannot be checkpointed",
+                              c->name);
+    return 0;
+}
+
+static int open_target(const struct container *c, const struct checkpoint_options *o,
+                       struct target **ret, struct error *err)
+{
+    enum compression compression = COMPRESS_ZSTD;
+    if (!o->export_path)
+        return target_local(c, ret, err);
+    if (o->compression && compression_parse(o->compression, &compression) < 0)
+        return error_kind_set(err, ERROR_USAGE,
+                              "selected compression algorithm (\"%s\") not supported. Please select "
+                              "one from: gzip, none, zstd",
+                              o->compression);
+    return target_archive(o->export_path, compression, ret, err);
+}
+
+/* ---- while everything stands still ---- */
+
+static int write_processes(const struct container *c, struct dump *d, struct target *t,
+                           struct error *err)
+{
+    _cleanup_free_ char *path = container_run_path(c, "descriptors.json");
+    _cleanup_buf_ struct buf descriptors = {0};
+    int r = target_add_directory(t, "checkpoint", 0700, err);
+    if (r == 0)
+        r = file_read(path, &descriptors, err);
+    if (r == 0)
+        r = target_add_bytes(t, "checkpoint/descriptors.json", descriptors.data, descriptors.size,
+                             err);
+    if (r < 0)
+        return r;
+    struct sink *sink = target_sink(t, "checkpoint/");
+    r = dump_write(d, sink, err);
+    sink_free(sink);
+    return r;
+}
+
+static int write_stats(struct dump *d, struct target *t, struct error *err)
+{
+    struct dump_stats s;
+    dump_stats(d, &s);
+    DumpStatsEntry dump = DUMP_STATS_ENTRY__INIT;
+    dump.freezing_time = (uint32_t)s.freezing_time;
+    dump.frozen_time = (uint32_t)s.images_written;
+    dump.memdump_time = (uint32_t)s.memdump_time;
+    dump.memwrite_time = (uint32_t)s.memwrite_time;
+    dump.pages_scanned = s.pages_scanned;
+    dump.pages_written = s.pages_written;
+    StatsEntry all = STATS_ENTRY__INIT;
+    all.dump = &dump;
+    struct sink *sink = target_sink(t, "");
+    int r = image_put(sink, IMAGE_STATS_DUMP, 0, &all, err);
+    sink_free(sink);
+    return r;
+}
+
+static int write_all(struct snapshot *s, struct dump *d, struct error *err)
+{
+    _cleanup_(target_freep) struct target *t = NULL;
+    int r = open_target(s->c, s->options, &t, err);
+    if (r == 0)
+        r = snapshot_write(s, t, err);
+    if (r == 0)
+        r = write_processes(s->c, d, t, err);
+    if (r == 0)
+        r = write_stats(d, t, err);
+    return r < 0 ? r : target_commit(t, err);
+}
+
+/* ---- and after ---- */
+
+static int end_container(struct container *c, const struct checkpoint_options *o, struct dump *d,
+                         const struct process *init, struct error *err)
+{
+    _cleanup_free_ char *local = container_path(c, "checkpoint");
+    const char *path = o->export_path ? o->export_path : local;
+    int r = checkpoint_mark_write(c, path, err);
+    if (r == 0)
+        r = dump_kill(d, err);
+    if (r == 0)
+        r = end_wait(c, init, INT64_C(10000000000));
+    if (r == 0)
+        r = cleanup_ended(c, err);
+    if (r == 0 && o->export_path)
+        r = remove_tree(local, err);
+    if (r == 0 && container_auto_removes(c))
+        r = container_remove(c, &(struct remove_options){.volumes = true, .timeout_seconds = -1},
+                             err);
+    return r;
+}
+
+static int go_on(struct container *c, const struct checkpoint_options *o, struct dump *d,
+                 struct error *err)
+{
+    int r = dump_release(d, err);
+    if (r < 0)
+        return r;
+    c->facts.checkpointed_at = now_ns();
+    free(c->facts.checkpoint_path);
+    c->facts.checkpoint_path =
+        o->export_path ? xstrdup(o->export_path) : container_path(c, "checkpoint");
+    return container_save_facts(c, err);
+}
+
+static void fill_stats(const struct dump *d, struct checkpoint_stats *s)
+{
+    struct dump_stats e;
+    dump_stats(d, &e);
+    s->freezing_time = (int64_t)e.freezing_time;
+    s->frozen_time = (int64_t)e.frozen_time;
+    s->memdump_time = (int64_t)e.memdump_time;
+    s->memwrite_time = (int64_t)e.memwrite_time;
+    s->pages_scanned = (int64_t)e.pages_scanned;
+    s->pages_written = (int64_t)e.pages_written;
+    s->images_time = (int64_t)e.images_written;
+}
+
+static int read_stdio(const struct container *c, struct json **ret, struct error *err)
+{
+    _cleanup_free_ char *path = container_run_path(c, "descriptors.json");
+    return js_parse_file(path, ret, err);
+}
+
+/* The container is locked and runs. */
+static int checkpoint_running(struct job *job, struct container *c,
+                              const struct container_status *status, struct error *err)
+{
+    const struct request *q = job->request;
+    _cleanup_snapshot_ struct snapshot s = {
+        .c = c, .options = q->options, .init = status->init.pid};
+    _cleanup_json_ struct json *stdio = NULL;
+    int r = snapshot_prepare(&s, err);
+    if (r == 0)
+        r = read_stdio(c, &stdio, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
+    struct dump_options o = {
+        .init = status->init.pid,
+        .name = c->name,
+        .cgroup = cgroup,
+        .stdio = {js_text(js_at(stdio, 0)), js_text(js_at(stdio, 1)), js_text(js_at(stdio, 2))},
+        .cancelled = job_cancelled,
+        .context = job,
+    };
+    struct dump *d = NULL;
+    r = dump_freeze(&o, &d, err);
+    if (r == 0)
+        r = write_all(&s, d, err);
+    if (r == 0 && job_cancelled(job))
+        r = error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
+                           c->name);
+    if (r == 0)
+        r = q->options->leave_running ? go_on(c, q->options, d, err)
+                                      : end_container(c, q->options, d, &status->init, err);
+    fill_stats(d, job->result);
+    dump_free(d);
+    return r;
+}
+
+static int work(struct job *job, struct error *err)
+{
+    const struct request *q = job->request;
+    _cleanup_container_ struct container *c = NULL;
+    struct container_status status;
+    int r = container_lookup(job->firn, q->id, &c, err);
+    if (r == 0)
+        r = container_lock(c, err);
+    if (r < 0)
+        return r;
+    r = check_state(c, q->options, &status, err);
+    if (r == 0)
+        r = checkpoint_running(job, c, &status, err);
+    container_unlock(c);
+    return r;
+}
+
+int container_checkpoint(struct firn *firn, struct container *c,
+                         const struct checkpoint_options *options, struct checkpoint_stats *ret,
+                         struct error *err)
+{
+    int64_t begin = monotonic_us();
+    const struct request q = {.id = c->id, .options = options};
+    struct checkpoint_stats stats = {0};
+    int r = job_run(firn, work, &q, &stats, sizeof(stats), err);
+    stats.duration = monotonic_us() - begin;
+    if (ret)
+        *ret = stats;
+    return r;
+}
