@@ -10,6 +10,9 @@
 #include "store/schema.h"
 
 #define BUSY_TIMEOUT_MS 10000
+/* Moving the log into the database waits for the disk, so not every command that closes should; but
+ * each that opens reads the log, so it is kept short. */
+#define WAL_PAGES 64
 
 struct database {
     sqlite3 *handle;
@@ -85,6 +88,8 @@ static int migrate(struct database *db, struct error *err)
 static int configure(struct database *db, struct error *err)
 {
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_wal_autocheckpoint(db->handle, WAL_PAGES);
     int r = script(db, "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;", "configure", err);
     _cleanup_free_ char *mode = NULL;
     if (r >= 0)

@@ -203,7 +203,8 @@ static void removed(void)
     struct error err = {0};
     _cleanup_image_ struct image *i = import(s, dir, "one", "a", NULL, &err);
     CHECK_INT(image_tag(s, "a", "b", &err), 0);
-    char **untagged = NULL, *deleted = NULL;
+    _cleanup_strv_ char **untagged = NULL;
+    _cleanup_free_ char *deleted = NULL;
     CHECK(image_remove(s, i->id, false, NULL, NULL, &err) < 0);
     CHECK_CONTAINS(err.text, "by ID with more than one tag");
     CHECK_INT(image_remove(s, "a", false, &untagged, &deleted, &err), 0);
