@@ -352,17 +352,20 @@ static int run_choice(struct run *run, const struct node *n, struct error *err)
     return r;
 }
 
-/* Is this {{.Some.Time}}? */
-static bool is_time(const struct run *run, const struct pipeline *pipe)
+/* The B of a lone {{.A.B}}, or NULL. */
+static const char *printed_field(const struct pipeline *pipe)
 {
     const struct operand *o = pipe->steps->operands;
     const char *last = NULL;
     for (const char **f = o->fields; f && *f; f++)
         last = *f;
-    if (!last || o->next || pipe->steps->next)
-        return false;
+    return o->next || pipe->steps->next ? NULL : last;
+}
+
+static bool is_time(const struct run *run, const char *field)
+{
     for (const char *const *t = run->t->times; t && *t; t++)
-        if (string_equal(*t, last))
+        if (string_equal(*t, field))
             return true;
     return false;
 }
@@ -370,7 +373,13 @@ static bool is_time(const struct run *run, const struct pipeline *pipe)
 static void print_result(struct run *run, const struct pipeline *pipe, const struct json *value)
 {
     int64_t ns = 0;
-    bool time = js_is_string(value) && is_time(run, pipe);
+    const char *field = printed_field(pipe);
+    /* What JSON shows as null is mostly an empty map or list. */
+    if (field && value && js_is_null(value)) {
+        buf_add_string(run->out, is_map(field) ? "map[]" : "[]");
+        return;
+    }
+    bool time = field && js_is_string(value) && is_time(run, field);
     bool never = time && string_starts(js_text(value), "0001-");
     if (!time || (!never && time_parse(js_text(value), &ns, NULL) < 0)) {
         template_print(value, run->out);

@@ -24,7 +24,7 @@ static int run(struct call *call, struct error *err)
     if (r < 0)
         return r;
     if (replaced)
-        printf("%s\n", replaced);
+        printf("%s\n", o->create.name);
     printf("%s\n", c->id);
     return 0;
 }

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/strv.h"
 #include "cli/commands.h"
@@ -73,9 +72,6 @@ static int run(struct call *call, struct error *err)
     };
     options.attach.stdin_fd = o->interactive ? 0 : -1;
     options.attach.detach_keys = o->detach_keys;
-    if (o->tty && o->interactive && !isatty(0))
-        firn_warn(call->firn, "The input device is not a TTY. The --tty and --interactive flags "
-                              "might not work properly");
     int code = 0;
     _cleanup_free_ char *session = NULL;
     r = container_exec(c, &options, &code, &session, err);

@@ -214,9 +214,9 @@ static int run(struct call *call, struct error *err)
         return r;
     _cleanup_json_ struct json *info = js_object();
     js_set(info, "host", describe_host(call->firn));
-    js_set(info, "store", store);
-    js_set(info, "registries", describe_registries());
     js_set(info, "plugins", describe_plugins());
+    js_set(info, "registries", describe_registries());
+    js_set(info, "store", store);
     js_set(info, "version", describe_version());
     if (report_is_json(o->format)) {
         report_json(info, 2);

@@ -100,20 +100,23 @@ static int print(const struct inspect_options *o, struct json *found, struct err
     return 0;
 }
 
-/* The first thing that was not found is the command's error, the others are told before. */
-static void add_failure(struct error *first, const struct error *one)
+/* The first thing that was not found is the command's error, the others are told before it. */
+static int tell_failures(char *const *failures, const struct error *first, struct error *err)
 {
+    if (!failures)
+        return 0;
     fflush(stdout);
-    if (!first->code)
-        *first = *one;
-    else
-        fprintf(stderr, "error %s\n", one->text);
+    STRV_FOREACH(text, failures + 1)
+    fprintf(stderr, "error %s\n", *text);
+    *err = *first;
+    return -first->code;
 }
 
 static int run_type(struct call *call, const char *type, struct error *err)
 {
     const struct inspect_options *o = call->options;
     _cleanup_json_ struct json *found = js_array();
+    _cleanup_strv_ char **failures = NULL;
     struct error first = {0};
     static const char *const latest[] = {NULL};
     char *const *name = o->latest ? (char *const *)latest : call->args;
@@ -124,16 +127,16 @@ static int run_type(struct call *call, const char *type, struct error *err)
     do {
         struct error one = {0};
         struct json *object = NULL;
-        if (find(call, o->latest ? "container" : type, *name, &object, &one) < 0)
-            add_failure(&first, &one);
-        else
+        if (find(call, o->latest ? "container" : type, *name, &object, &one) >= 0) {
             js_push(found, object);
+            continue;
+        }
+        if (!failures)
+            first = one;
+        strv_add(&failures, one.text);
     } while (*name && *++name);
     int r = print(o, found, err);
-    if (r < 0 || !first.code)
-        return r;
-    *err = first;
-    return -first.code;
+    return r < 0 ? r : tell_failures(failures, &first, err);
 }
 
 static int run(struct call *call, struct error *err)

@@ -1,5 +1,5 @@
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/strv.h"
@@ -40,6 +40,18 @@ static int time_option(const char *name, const char *value, int64_t *ret, struct
     return r < 0 ? error_wrap(err, "parsing --%s \"%s\"", name, value) : 0;
 }
 
+/* With --color, and on a terminal, each container has its own. */
+static void make_prefix(const struct logs_command_options *o, const struct container *c,
+                        size_t number, char *prefix, size_t size)
+{
+    const char *who = o->names ? c->name : c->id;
+    int length = o->names ? 200 : 12;
+    if (o->color && isatty(1))
+        snprintf(prefix, size, "\x1b[3%zum%.*s\x1b[0m ", 1 + number % 6, length, who);
+    else
+        snprintf(prefix, size, "%.*s ", length, who);
+}
+
 static int run(struct call *call, struct error *err)
 {
     const struct logs_command_options *o = call->options;
@@ -65,10 +77,9 @@ static int run(struct call *call, struct error *err)
                               "--follow of several containers is not supported by firn yet");
     for (size_t i = 0; i < list.count; i++) {
         struct error one = {0};
-        char prefix[256];
-        snprintf(prefix, sizeof(prefix), o->names ? "%.200s " : "%.12s ",
-                 o->names ? list.items[i]->name : list.items[i]->id);
-        logs.prefix = o->names || list.count > 1 ? prefix : NULL;
+        char prefix[300];
+        make_prefix(o, list.items[i], i, prefix, sizeof(prefix));
+        logs.prefix = list.count > 1 ? prefix : NULL;
         if (container_logs(list.items[i], &logs, &one) < 0)
             failures_add(&failures, &one);
     }

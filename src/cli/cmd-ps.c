@@ -283,8 +283,6 @@ static int run(struct call *call, struct error *err)
     const struct ps_options *o = call->options;
     if (o->latest && o->last >= 0)
         return error_kind_set(err, ERROR_USAGE, "last and latest are mutually exclusive");
-    if (o->quiet && o->format && !report_is_json(o->format))
-        return error_kind_set(err, ERROR_USAGE, "quiet and format are mutually exclusive");
     if (o->quiet && o->size)
         return error_kind_set(err, ERROR_USAGE, "quiet conflicts with size and namespace");
     int r = show(call, o, err);

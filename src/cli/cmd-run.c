@@ -71,7 +71,7 @@ static int run_container(struct call *call, const struct create_call *o, struct 
     if (r < 0)
         return r;
     if (replaced) {
-        printf("%s\n", replaced);
+        printf("%s\n", o->create.name);
         fflush(stdout);
     }
     if (!o->create.detach) {

@@ -65,6 +65,9 @@ static int run(struct call *call, struct error *err)
     };
     if (!e.all && !o->latest && !call->arg_count)
         return error_kind_set(err, ERROR_USAGE, "start requires at least one argument");
+    if ((o->attach || o->interactive) && call->arg_count > 1)
+        return error_kind_set(err, ERROR_USAGE,
+                              "you cannot start and attach multiple containers at once");
     if (o->attach || o->interactive)
         return start_attached(call, &e, err);
     return each_container(call, &e, err);

@@ -53,7 +53,7 @@ static int run(struct call *call, struct error *err)
 const struct command command_wait = {
     .paths = {"wait", "container wait"},
     .usage = "[options] CONTAINER [CONTAINER...]",
-    .help = "Block on one or more containers to stop",
+    .help = "Block on one or more containers",
     .options = table,
     .options_size = sizeof(struct wait_options),
     .args_most = ARGS_ANY,

@@ -45,6 +45,8 @@ static int compare_lines(const void *a, const void *b)
 static void print_commands(const char *group)
 {
     _cleanup_strv_ char **list = list_commands(group);
+    if (!group)
+        strv_add(&list, "help\tHelp about any command");
     if (!list)
         return;
     qsort(list, strv_length(list), sizeof(char *), compare_lines);

@@ -5,6 +5,7 @@
 #include "base/strv.h"
 #include "container/firn.h"
 #include "store/image.h"
+#include "store/layer.h"
 
 static struct json *get_copy(const struct json *o, const char *key)
 {
@@ -34,7 +35,30 @@ static struct json *root_fs(const struct image *i)
     return o;
 }
 
-static struct json *describe(const struct image *i)
+/* Of the layer made last. */
+static const char *last_comment(const struct image *i)
+{
+    const struct json *history = js_get(i->config, "history");
+    size_t count = js_count(history);
+    const char *comment = count ? js_get_string(js_at(history, count - 1), "comment") : NULL;
+    return comment ? comment : "";
+}
+
+static struct json *graph_driver(const struct store *s, const struct image *i)
+{
+    struct json *data = js_object();
+    size_t count = strv_length(i->layers);
+    if (count) {
+        _cleanup_free_ char *top = layer_path(s, i->layers[count - 1]);
+        js_set(data, "UpperDir", js_string(top));
+    }
+    struct json *o = js_object();
+    js_set(o, "Name", js_string("overlay"));
+    js_set(o, "Data", data);
+    return o;
+}
+
+static struct json *describe(const struct store *s, const struct image *i)
 {
     _cleanup_free_ char *created = time_rfc3339(i->created);
     const struct json *inner = js_get(i->config, "config");
@@ -44,7 +68,7 @@ static struct json *describe(const struct image *i)
     js_set(o, "RepoTags", js_strings(i->names));
     js_set(o, "RepoDigests", digest_list(i));
     js_set(o, "Parent", js_string(""));
-    js_set(o, "Comment", js_string(""));
+    js_set(o, "Comment", js_string(last_comment(i)));
     js_set(o, "Created", js_string(created));
     js_set(o, "Config", inner ? js_copy(inner) : js_object());
     js_set(o, "Version", js_string(""));
@@ -54,6 +78,7 @@ static struct json *describe(const struct image *i)
     js_set(o, "Os", js_string(image_os(i)));
     js_set(o, "Size", js_int(i->size));
     js_set(o, "VirtualSize", js_int(i->size));
+    js_set(o, "GraphDriver", graph_driver(s, i));
     js_set(o, "RootFS", root_fs(i));
     js_set(o, "Labels", image_labels(i) ? js_copy(image_labels(i)) : js_null());
     js_set(o, "Annotations", image_annotations(i) ? js_copy(image_annotations(i)) : js_object());
@@ -73,7 +98,7 @@ int image_report_inspect(struct firn *firn, const char *name, struct json **ret,
     int r = image_lookup(firn->store, name, &i, err);
     if (r < 0)
         return r;
-    *ret = describe(i);
+    *ret = describe(firn->store, i);
     return 0;
 }
 
