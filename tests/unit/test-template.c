@@ -24,7 +24,7 @@ static void evaluates(void)
         {"{{.Id}} {{.ID}}", "abc abc"},
         {"{{.State.Status}}", "running"},
         {"{{json .Names}}", "[\"x\",\"y\"]"},
-        {"{{.Names}} {{.Pid}} {{.Running}} {{.None}}", "[x y] 42 true <no value>"},
+        {"{{.Names}} {{.Pid}} {{.Running}} {{.None}}", "[x y] 42 true []"},
         {"{{.Labels}}", "map[a:1 k.b:2]"},
         {"{{index .Labels \"k.b\"}}", "2"},
         {"{{.Labels.missing}}", "<no value>"},
