@@ -1,5 +1,6 @@
+#include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/strv.h"
@@ -46,15 +47,16 @@ static const struct option table[] = {
     {0},
 };
 
-static int check(const struct call *call, const struct checkpoint_command_options *o,
-                 struct error *err)
+static int check(const struct call *call, struct checkpoint_command_options *o, struct error *err)
 {
     static const char *const algorithms[] = {"gzip", "none", "zstd"};
     bool known = false;
     if (!o->export_path && option_given(call->given, "compress"))
         return error_kind_set(err, ERROR_USAGE, "--compress can only be used with --export");
+    for (char *c = o->compression; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
     for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
-        known |= strcasecmp(algorithms[i], o->compression) == 0;
+        known |= strcmp(algorithms[i], o->compression) == 0;
     if (!known)
         return error_kind_set(err, ERROR_USAGE,
                               "selected compression algorithm (\"%s\") not supported. Please "
@@ -95,7 +97,7 @@ static void print_stats(int64_t started_us, struct json *list)
 
 static int run(struct call *call, struct error *err)
 {
-    const struct checkpoint_command_options *o = call->options;
+    struct checkpoint_command_options *o = call->options;
     int64_t started = monotonic_us();
     _cleanup_container_list_ struct container_list list = {0};
     _cleanup_strv_ char **names = NULL;

@@ -127,7 +127,8 @@ static void apply_globals(const struct global_options *g)
     close(fd);
 }
 
-/* `argv` has the global options given before the command, then what stood behind it. */
+/* `argv` has the global options given before the command, then what stood behind it. What
+ * call->global holds already are the former alone, enough for commands that parse nothing. */
 static int run_command(struct call *call, char *const *argv)
 {
     const struct command *c = call->command;
@@ -147,7 +148,8 @@ static int run_command(struct call *call, char *const *argv)
         return check_output(0);
     }
     call->options = b.data;
-    call->global = (struct global_options *)(b.data + b.table[1].offset);
+    if (!(c->flags & COMMAND_RAW))
+        call->global = (struct global_options *)(b.data + b.table[1].offset);
     call->given = &b.result;
     call->args = b.result.args;
     call->arg_count = strv_length(b.result.args);
@@ -210,7 +212,7 @@ static int run_line(char **argv, const struct global_options *global,
     if (string_equal(words[0], "help"))
         return run_help(words + 1);
     size_t used = 0, count = strv_length(words);
-    struct call call = {.argv = argv};
+    struct call call = {.argv = argv, .global = global};
     call.command = command_find(words, &used, &call.path);
     if (!call.command) {
         const struct command_group *group = command_group_find(words[0]);
