@@ -30,7 +30,7 @@ static char *state_root(const struct container *c)
     return path_join(c->firn->runroot, runtime_name(c));
 }
 
-static char *state_file(const struct container *c, const char *name)
+char *runtime_state_file(const struct container *c, const char *name)
 {
     return xasprintf("%s/%s/%s/%s", c->firn->runroot, runtime_name(c), c->id, name);
 }
@@ -49,15 +49,20 @@ char **runtime_global_arguments(struct container *c, const char *log_path)
     return v;
 }
 
+bool runtime_keeps_filters(const struct container *c)
+{
+    return strcmp(runtime_name(c), "crun") == 0;
+}
+
 bool runtime_knows(const struct container *c)
 {
-    _cleanup_free_ char *path = state_file(c, "");
+    _cleanup_free_ char *path = runtime_state_file(c, "");
     return path_exists(path);
 }
 
 bool runtime_is_waiting_for_start(const struct container *c)
 {
-    _cleanup_free_ char *path = state_file(c, "exec.fifo");
+    _cleanup_free_ char *path = runtime_state_file(c, "exec.fifo");
     return path_exists(path);
 }
 

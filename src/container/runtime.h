@@ -27,6 +27,11 @@ bool runtime_knows(const struct container *c);
 /* Created and not started yet. */
 bool runtime_is_waiting_for_start(const struct container *c);
 
+/* Does it leave compiled seccomp filters in its state directory (`seccomp.bpf`)? */
+bool runtime_keeps_filters(const struct container *c);
+/* A file of its state of this container. The caller frees. */
+char *runtime_state_file(const struct container *c, const char *name);
+
 /* For conmon: the path of the runtime of this container, and the arguments that come before the
  * runtime's sub-command. The caller frees. */
 char *runtime_path(struct container *c, struct error *err);

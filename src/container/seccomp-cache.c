@@ -1,0 +1,81 @@
+#include "container/seccomp-cache.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/io.h"
+#include "container/draft.h"
+#include "container/firn.h"
+#include "container/runtime.h"
+
+enum { FILTER_MAX = 8 * 4096 }; /* the kernel's limit: 4096 instructions */
+
+static char *cache_path(const struct container *c, const char *key)
+{
+    return xasprintf("%s/seccomp/%s", c->firn->runroot, key);
+}
+
+char *seccomp_cache_key(struct container *c, const struct json *spec)
+{
+    const struct json *profile = js_path(spec, "linux", "seccomp", NULL);
+    struct error ignored;
+    _cleanup_free_ char *runtime = profile ? runtime_path(c, &ignored) : NULL;
+    struct stat st;
+    if (!runtime || !runtime_keeps_filters(c) || stat(runtime, &st) < 0)
+        return NULL;
+    _cleanup_free_ char *text = js_dump(profile, 0);
+    _cleanup_free_ char *program =
+        xasprintf("%s %lld %lld", runtime, (long long)st.st_size, (long long)st.st_mtim.tv_sec);
+    struct digest d;
+    char hex[DIGEST_HEX_SIZE];
+    digest_init(&d);
+    digest_add(&d, program, strlen(program) + 1);
+    digest_add(&d, text, strlen(text));
+    digest_finish(&d, hex);
+    return xstrdup(hex);
+}
+
+static char *base64(const unsigned char *data, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    _cleanup_buf_ struct buf b = {0};
+    for (size_t i = 0; i < size; i += 3) {
+        unsigned n = data[i] << 16;
+        n |= i + 1 < size ? data[i + 1] << 8 : 0;
+        n |= i + 2 < size ? data[i + 2] : 0;
+        const char group[] = {digits[n >> 18], digits[n >> 12 & 63],
+                              i + 1 < size ? digits[n >> 6 & 63] : '=',
+                              i + 2 < size ? digits[n & 63] : '='};
+        buf_add(&b, group, sizeof(group));
+    }
+    return buf_take(&b);
+}
+
+bool seccomp_cache_use(struct container *c, const char *key, struct json *spec)
+{
+    _cleanup_buf_ struct buf b = {0};
+    _cleanup_free_ char *path = cache_path(c, key);
+    struct error ignored;
+    if (file_read_at(AT_FDCWD, path, FILTER_MAX, &b, &ignored) < 0 || !b.size || b.size % 8)
+        return false;
+    _cleanup_free_ char *text = base64((const unsigned char *)b.data, b.size);
+    js_set(draft_object(spec, "annotations"), "run.oci.seccomp_bpf_data", js_string(text));
+    return true;
+}
+
+void seccomp_cache_keep(struct container *c, const char *key)
+{
+    _cleanup_buf_ struct buf b = {0};
+    _cleanup_free_ char *from = runtime_state_file(c, "seccomp.bpf");
+    _cleanup_free_ char *to = cache_path(c, key);
+    _cleanup_free_ char *directory = path_join(c->firn->runroot, "seccomp");
+    struct error ignored;
+    if (file_read_at(AT_FDCWD, from, FILTER_MAX, &b, &ignored) < 0 || !b.size || b.size % 8)
+        return;
+    if (mkdir_parents(directory, 0700, &ignored) == 0)
+        file_write_atomic(to, b.data, b.size, 0600, false, &ignored);
+}
