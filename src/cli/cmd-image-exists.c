@@ -3,7 +3,7 @@
 
 static int run(struct call *call, struct error *err)
 {
-    int r = image_exists(call->firn->store, call->args[0], err);
+    int r = image_known(call->firn->store, call->args[0], err);
     return r < 0 ? r : !r;
 }
 

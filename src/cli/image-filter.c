@@ -204,7 +204,7 @@ int image_filter_list(struct store *s, const char *name, char *const *filters,
         if (fits > 0)
             ret->items[kept++] = i;
         else
-            image_free(i);
+            image_release(i);
         r = fits < 0 ? fits : r;
     }
     ret->count = kept;

@@ -33,6 +33,8 @@ static int failed(sqlite3 *handle, struct error *err, const char *what)
     if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
         return error_kind_set(err, ERROR_CONFLICT, "database %s: cannot %s: %s", path, what,
                               sqlite3_errmsg(handle));
+    if (code == SQLITE_CONSTRAINT_TRIGGER) /* its text is made for people */
+        return error_kind_set(err, ERROR_NOT_FOUND, "%s", sqlite3_errmsg(handle));
     if ((code & 0xff) == SQLITE_BUSY)
         return error_set(err, EBUSY, "database %s: cannot %s: another command holds it", path,
                          what);

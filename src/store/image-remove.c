@@ -16,7 +16,7 @@ struct removal {
 
 static void removal_clear(struct removal *m)
 {
-    image_free(m->image);
+    image_release(m->image);
     free(m->name);
 }
 

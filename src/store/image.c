@@ -11,7 +11,7 @@
 #define ID_PREFIX_MIN 3
 #define COLUMNS       "id, digest, created, size, config, manifest"
 
-void image_free(struct image *i)
+void image_release(struct image *i)
 {
     if (!i)
         return;
@@ -28,7 +28,7 @@ void image_free(struct image *i)
 void image_list_free(struct image_list *l)
 {
     for (size_t n = 0; n < l->count; n++)
-        image_free(l->items[n]);
+        image_release(l->items[n]);
     free(l->items);
 }
 
@@ -211,7 +211,7 @@ int image_lookup(struct store *s, const char *name, struct image **ret, struct e
     return image_lookup_name(s, name, ret, NULL, err);
 }
 
-int image_exists(struct store *s, const char *name, struct error *err)
+int image_known(struct store *s, const char *name, struct error *err)
 {
     _cleanup_image_ struct image *image = NULL;
     struct error why = {0};

@@ -25,9 +25,9 @@ struct image {
     struct json *config;   /* the OCI image config: architecture, os, config, rootfs, history */
     struct json *manifest; /* the OCI or Docker manifest */
 };
-void image_free(struct image *i);
-DEFINE_CLEANUP(struct image *, image_free);
-#define _cleanup_image_ _cleanup_(image_freep)
+void image_release(struct image *i);
+DEFINE_CLEANUP(struct image *, image_release);
+#define _cleanup_image_ _cleanup_(image_releasep)
 
 struct image_list {
     struct image **items;
@@ -46,7 +46,7 @@ int image_by_id(struct store *s, const char *id, struct image **ret, struct erro
 /* By the digest of the manifest ("sha256:..."). ERROR_NOT_FOUND when there is none. */
 int image_by_digest(struct store *s, const char *digest, struct image **ret, struct error *err);
 /* 1 or 0, negative: the look-up itself failed. */
-int image_exists(struct store *s, const char *name, struct error *err);
+int image_known(struct store *s, const char *name, struct error *err);
 /* All images, newest (created) first. */
 int image_list(struct store *s, struct image_list *ret, struct error *err);
 

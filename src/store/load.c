@@ -95,7 +95,7 @@ int load_transport(struct store *s, const struct transport *t, const struct layo
     _cleanup_free_ char *name = name_of_path(t->path), *id = xstrdup((*last)->id);
     if (image_tag(s, id, name, NULL) < 0)
         return 0;
-    image_free(take_ptr(*last));
+    image_release(take_ptr(*last));
     r = image_by_id(s, id, last, err);
     ret->count -= r < 0;
     return r;

@@ -120,7 +120,7 @@ static int pull_tags(struct store *s, const char *name, const struct registry_op
     STRV_FOREACH(tag, tags)
     {
         _cleanup_free_ char *full = xasprintf("%s:%s", repository, *tag);
-        image_free(*ret);
+        image_release(*ret);
         *ret = NULL;
         if (r >= 0)
             r = pull_full(s, full, o, ret, err);

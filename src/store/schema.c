@@ -61,6 +61,10 @@ const char *const schema_steps[] = {
     "  auto_remove INTEGER NOT NULL DEFAULT 0"
     ");"
     "CREATE INDEX containers_by_image ON containers(image_id);"
+    /* The image may go between the look at it and the container's row. */
+    "CREATE TRIGGER containers_have_image BEFORE INSERT ON containers "
+    "WHEN NEW.image_id <> '' AND NOT EXISTS (SELECT 1 FROM images WHERE id = NEW.image_id) "
+    "BEGIN SELECT RAISE(ABORT, 'the image was removed meanwhile: image not known'); END;"
     /* Exit codes outlive auto-removed containers for a while, for `wait`. */
     "CREATE TABLE exit_codes ("
     "  container_id TEXT PRIMARY KEY,"

@@ -100,8 +100,8 @@ static void several(void)
     _cleanup_strv_ char **names = NULL;
     CHECK_INT(load_images(b, &(struct load_options){.input = out}, &names, &err), 0);
     CHECK_INT(strv_length(names), 2);
-    CHECK_INT(image_exists(b, "uno", &err), 1);
-    CHECK_INT(image_exists(b, two->id, &err), 1);
+    CHECK_INT(image_known(b, "uno", &err), 1);
+    CHECK_INT(image_known(b, two->id, &err), 1);
     save.format = "oci-archive";
     CHECK(save_images(a, &save, &err) < 0);
     CHECK_CONTAINS(err.text, "multi-image");

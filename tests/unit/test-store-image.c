@@ -101,7 +101,7 @@ static void same_again(void)
     CHECK_STRING(a->id, b->id);
     CHECK_INT(strv_length(b->names), 2);
     CHECK_STRING(a->digest, b->digest);
-    image_free(b);
+    image_release(b);
 }
 
 static void compressed(void)
@@ -147,7 +147,7 @@ static void looked_up(void)
             printf("# %s: %s\n", names[n], err.text);
         CHECK_INT(r, 0);
         CHECK_STRING(found->id, i->id);
-        image_free(found);
+        image_release(found);
     }
     const char *unknown[] = {"nope", "busybox:1", "quay.io/busybox", "fffffffffffff",
                              "sha256:ffff"};
@@ -156,10 +156,10 @@ static void looked_up(void)
         CHECK(image_lookup(s, unknown[n], &found, &err) < 0);
         CHECK_INT(err.kind, ERROR_NOT_FOUND);
         CHECK_CONTAINS(err.text, ": image not known");
-        CHECK_INT(image_exists(s, unknown[n], &err), 0);
+        CHECK_INT(image_known(s, unknown[n], &err), 0);
     }
-    CHECK_INT(image_exists(s, "busybox", &err), 1);
-    CHECK(image_exists(s, "BUSYBOX", &err) < 0);
+    CHECK_INT(image_known(s, "busybox", &err), 1);
+    CHECK(image_known(s, "BUSYBOX", &err) < 0);
     _cleanup_strv_ char **digests = image_repo_digests(i);
     CHECK_CONTAINS(digests[0], "docker.io/library/busybox@sha256:");
 }
@@ -185,8 +185,8 @@ static void tagged(void)
     CHECK(image_tag(s, "nope", "x", &err) < 0);
     CHECK_STRING(err.text, "nope: image not known");
     CHECK_INT(image_untag(s, "team/c:1", NULL, &err), 0);
-    CHECK_INT(image_exists(s, "team/c:1", &err), 0);
-    CHECK_INT(image_exists(s, a->id, &err), 1);
+    CHECK_INT(image_known(s, "team/c:1", &err), 0);
+    CHECK_INT(image_known(s, a->id, &err), 1);
 }
 
 static int count_in(struct store *s, const char *what)
@@ -226,6 +226,11 @@ static void removed(void)
     CHECK_INT(count_in(s, "tmp"), 0);
     CHECK(image_remove(s, "b", false, NULL, NULL, &err) < 0);
     CHECK_STRING(err.text, "b: image not known");
+    CHECK(database_run(s->db, &err,
+                       "INSERT INTO containers (id, name, created, image_id, config) "
+                       "VALUES ('c2', 'n', 0, ?, '{}')",
+                       "s", i->id) < 0);
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
 }
 
 /* What killed commands leave behind: a temporary directory of a dead process, a layer and a blob
@@ -235,7 +240,7 @@ static void leftovers(void)
     _cleanup_test_directory_ char *dir = test_directory();
     _cleanup_store_ struct store *s = fresh(dir);
     struct error err = {0};
-    image_free(import(s, dir, "one", "a", NULL, &err));
+    image_release(import(s, dir, "one", "a", NULL, &err));
     shell(dir, "mkdir -p root/tmp/4000000.1.0.layer/x root/tmp/1.1.0.x && "
                "echo half >root/images/blobs/sha256/0000");
     CHECK(database_run(s->db, &err, "DELETE FROM images", NULL) >= 0);

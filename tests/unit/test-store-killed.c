@@ -113,7 +113,7 @@ static void killed_at_any_moment(void)
     static const char *const names[] = {"a", "b", "c"};
     CHECK_INT(import(s, dir, "a"), 0);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (image_exists(s, names[i], NULL) > 0)
+        if (image_known(s, names[i], NULL) > 0)
             CHECK_INT(image_remove(s, names[i], true, NULL, NULL, NULL), 0);
     CHECK_INT(count_in(s, "tmp"), 0);
     CHECK_INT(count_in(s, "layers"), 0);
