@@ -127,7 +127,7 @@ def test_check_says_what_the_host_can(t):
 def test_unknown_commands_and_options(t):
     r = t.fails("bogus", err="Error: unrecognized command `firn bogus`")
     contains(r.err, "Try 'firn --help' for more information")
-    contains(t.fails("log").err, "Did you mean this?\n\tlogs\n")
+    matches(t.fails("log").err, r"Did you mean this\?\n(\t\w+\n)*\tlogs\n")
     t.fails("--bogus", err="unknown flag: --bogus")
     t.fails("ps", "--bogus", err="Error: unknown flag: --bogus\nSee 'firn ps --help'")
     t.fails("container", "bogus", err="bogus")
