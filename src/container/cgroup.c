@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -178,6 +179,21 @@ int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, 
     }
     *ret = list.items;
     *ret_count = list.count;
+    return 0;
+}
+
+int cgroup_join(const struct container *c, pid_t pid, struct error *err)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    _cleanup_strv_ char **directories = all_directories(c);
+    STRV_FOREACH(path, directories)
+    {
+        _cleanup_free_ char *file = path_join(*path, "cgroup.procs");
+        int r = file_write_existing(file, text);
+        if (r < 0)
+            return error_errno(err, -r, "cannot put process %d into %s", (int)pid, *path);
+    }
     return 0;
 }
 

@@ -27,5 +27,7 @@ char *cgroup_directory(const struct container *c, const char *controller);
 bool cgroup_is_frozen(const struct container *c);
 /* Every process in its cgroups, children included (our pid namespace). The caller frees. */
 int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, struct error *err);
+/* Puts a process into all of its cgroups. */
+int cgroup_join(const struct container *c, pid_t pid, struct error *err);
 /* Kills every process in it and removes what directories are left, all hierarchies. Idempotent. */
 int cgroup_remove(const struct container *c, struct error *err);

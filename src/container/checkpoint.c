@@ -18,6 +18,7 @@
 #include "container/snapshot.h"
 #include "container/state.h"
 #include "engine/engine.h"
+#include "format/image.h"
 
 struct request {
     const char *id;
@@ -55,10 +56,11 @@ static int open_target(const struct container *c, const struct checkpoint_option
     if (!o->export_path)
         return target_local(c, ret, err);
     if (o->compression && compression_parse(o->compression, &compression) < 0)
-        return error_kind_set(err, ERROR_USAGE,
-                              "selected compression algorithm (\"%s\") not supported. Please select "
-                              "one from: gzip, none, zstd",
-                              o->compression);
+        return error_kind_set(
+            err, ERROR_USAGE,
+            "selected compression algorithm (\"%s\") not supported. Please select "
+            "one from: gzip, none, zstd",
+            o->compression);
     return target_archive(o->export_path, compression, ret, err);
 }
 

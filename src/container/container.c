@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "container/firn.h"
+#include "container/revive.h"
 #include "store/database.h"
 #include "store/store.h"
 
@@ -338,6 +339,12 @@ int container_lock(struct container *c, struct error *err)
         return 0;
     c->lock_fd = store_lock_container(c->firn->store, c->id, true, err);
     int r = c->lock_fd < 0 ? c->lock_fd : container_refresh(c, err);
+    if (r == 0 && (r = revive_recover(c, err)) > 0)
+        r = error_kind_set(
+            err, ERROR_NOT_FOUND,
+            "container %s was being imported when firn was killed; it is removed: no "
+            "such container",
+            c->name);
     /* Removed while we waited: the lock file we made again goes too. */
     if (r == -ENOENT)
         store_forget_lock(c->firn->store, c->id);

@@ -83,8 +83,7 @@ int job_run(struct firn *firn, job_work work, const void *request, void *result,
 {
     int ends[2];
     size_t total = sizeof(struct shared) + size;
-    struct shared *s =
-        mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *s = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s == MAP_FAILED)
         return error_errno(err, errno, "cannot start the job");
     if (pipe2(ends, O_CLOEXEC) < 0) {

@@ -12,9 +12,9 @@
 struct firn;
 
 struct restore_options {
-    const char *import_path; /* only for container_import */
-    const char *name;        /* only for container_import: a new name, and a new id */
-    bool keep;               /* accepted: a local checkpoint is always kept */
+    const char *import_path;            /* only for container_import */
+    const char *name;                   /* only for container_import: a new name, and a new id */
+    bool keep;                          /* accepted: a local checkpoint is always kept */
     bool ignore_rootfs, ignore_volumes; /* only for container_import */
     bool ignore_static_ip, ignore_static_mac;
     bool tcp_established, tcp_close, file_locks;

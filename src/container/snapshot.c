@@ -11,9 +11,9 @@
 #include "base/strv.h"
 #include "container/bundle.h"
 #include "container/firn.h"
+#include "format/unpack.h"
 #include "store/image.h"
 #include "store/overlay.h"
-#include "format/unpack.h"
 #include "store/rootfs-diff.h"
 #include "store/volume.h"
 
@@ -220,7 +220,7 @@ int snapshot_revert_rootfs(struct container *c, struct error *err)
 static int open_tar(int dirfd, const char *name, struct error *err)
 {
     int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd >= 0            ? fd
+    return fd >= 0           ? fd
            : errno == ENOENT ? -ENOENT
                              : error_errno(err, errno, "cannot open %s of the checkpoint", name);
 }

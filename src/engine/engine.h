@@ -65,7 +65,7 @@ int dump_kill(struct dump *d, struct error *err);
 void dump_stats(const struct dump *d, struct dump_stats *ret);
 void dump_free(struct dump *d);
 
-struct restore_options {
+struct engine_restore_options {
     const char *name; /* of the container, for error texts */
     /* No process may get a capability that is not in this set (bit n: capability n): what the
      * container was created with. The images are not trusted to say. */
@@ -81,7 +81,7 @@ struct restore_options {
     void *context;
 };
 
-struct restore_stats {
+struct engine_restore_stats {
     uint64_t forking_time; /* exec-stop to all processes there */
     uint64_t restore_time; /* exec-stop to release */
     uint64_t pages_restored;
@@ -89,10 +89,10 @@ struct restore_stats {
 };
 
 /* `dirfd` is the directory with the images; it stays the caller's and must live as long. */
-int restore_plan(const struct restore_options *options, int dirfd, struct restore **ret,
+int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
                  struct error *err);
 int restore_seize(struct restore *r, pid_t init, struct error *err);
 int restore_build(struct restore *r, struct error *err);
 int restore_release(struct restore *r, struct error *err);
-void restore_stats(const struct restore *r, struct restore_stats *ret);
+void restore_stats(const struct restore *r, struct engine_restore_stats *ret);
 void restore_free(struct restore *r);

@@ -12,7 +12,7 @@
 #include "base/strv.h"
 #include "engine/kernel.h"
 
-int restore_plan(const struct restore_options *options, int dirfd, struct restore **ret,
+int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
                  struct error *err)
 {
     struct restore *r = xcalloc(1, sizeof(*r));
@@ -110,7 +110,7 @@ int restore_release(struct restore *r, struct error *err)
     return 0;
 }
 
-void restore_stats(const struct restore *r, struct restore_stats *ret)
+void restore_stats(const struct restore *r, struct engine_restore_stats *ret)
 {
     *ret = r->stats;
     ret->tasks = (uint32_t)r->tree.count;

@@ -37,7 +37,7 @@ struct loaded {
 };
 
 struct restore {
-    struct restore_options options;
+    struct engine_restore_options options;
     int dirfd;
     struct arena *arena;
     struct loaded loaded;
@@ -63,7 +63,7 @@ struct restore {
     pid_t init;
     bool seccomp_suspended, seized, released;
     int64_t begin_us;
-    struct restore_stats stats;
+    struct engine_restore_stats stats;
 };
 
 /* engine/plan.c */

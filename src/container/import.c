@@ -1,0 +1,179 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/config.h"
+#include "container/create.h"
+#include "container/firn.h"
+#include "container/import-config.h"
+#include "container/job.h"
+#include "container/remove.h"
+#include "container/restore.h"
+#include "container/revive.h"
+#include "format/archive.h"
+#include "store/image.h"
+#include "store/registry.h"
+#include "store/volume.h"
+
+struct result {
+    struct restore_stats stats;
+    char id[65];
+};
+
+/* ---- what has to be there ---- */
+
+/* By the digest it had there: the same image, whatever it is called here. */
+static int find_image(struct firn *firn, const struct json *config, int dirfd, const char *archive,
+                      struct error *err)
+{
+    const char *id = js_get_string(config, "rootfsImageID");
+    const char *name = js_get_string(config, "rootfsImageName");
+    _cleanup_image_ struct image *image = NULL;
+    if (image_by_id(firn->store, id, &image, NULL) == 0)
+        return 0;
+    _cleanup_free_ char *digest = import_image_digest(dirfd);
+    const char *tag = name ? strrchr(name, ':') : NULL;
+    size_t length = tag && !strchr(tag, '/') ? (size_t)(tag - name) : name ? strlen(name) : 0;
+    _cleanup_free_ char *exact =
+        digest && length ? xasprintf("%.*s@%s", (int)length, name, digest) : NULL;
+    struct error why = {0};
+    const struct registry_options o = {0};
+    bool remote = name && *name && !string_starts(name, "localhost/");
+    int r = remote ? registry_pull(firn->store, exact ? exact : name, &o, &image, &why) : -ENOENT;
+    if (r < 0)
+        return error_set(err, ENOENT,
+                         "%s needs image %s (%.12s), which is not here%s%s: bring it with `firn "
+                         "load` or `firn pull`",
+                         archive, name && *name ? name : "<none>", id,
+                         remote ? " and cannot be pulled: " : "", remote ? why.text : "");
+    if (strcmp(image->id, id) == 0)
+        return 0;
+    return error_set(err, ENOENT,
+                     "%s needs image %s with id %.12s, but that name is now image %.12s", archive,
+                     name, id, image->id);
+}
+
+static int check_free(struct firn *firn, const struct json *config, const struct restore_options *o,
+                      struct error *err)
+{
+    const char *name = js_get_string(config, "name"), *id = js_get_string(config, "id");
+    _cleanup_container_ struct container *same_name = NULL, *same_id = NULL;
+    if (container_lookup(firn, id, &same_id, NULL) == 0 && strcmp(same_id->id, id) == 0)
+        return error_kind_set(err, ERROR_CONFLICT,
+                              "creating container storage: that ID is already in use");
+    if (container_lookup(firn, name, &same_name, NULL) == 0 && strcmp(same_name->name, name) == 0)
+        return error_kind_set(err, ERROR_CONFLICT,
+                              "creating container storage: the container name \"%s\" is already in "
+                              "use by %s. You have to remove that container to be able to reuse "
+                              "that name: that name is already in use",
+                              name, same_name->id);
+    const struct json *volumes = js_get(config, "namedVolumes");
+    for (size_t i = 0; !o->ignore_volumes && i < js_count(volumes); i++) {
+        const char *volume = js_get_string(js_at(volumes, i), "volumeName");
+        if (volume_exists(firn->store, volume, err) > 0)
+            return error_kind_set(err, ERROR_CONFLICT,
+                                  "volume with name %s already exists. Use --ignore-volumes to not "
+                                  "restore content of volumes",
+                                  volume);
+    }
+    return 0;
+}
+
+/* ---- the container ---- */
+
+static int copy_log(const struct container *c, const char *unpacked)
+{
+    _cleanup_free_ char *from = path_join(unpacked, "ctr.log");
+    _cleanup_free_ char *to = container_path(c, "ctr.log");
+    return path_exists(from) ? rename(from, to) : 0;
+}
+
+/* Volumes that were made for this import. With --ignore-volumes those that were there stay. */
+static void remove_import(struct container *c, const struct restore_options *o)
+{
+    _cleanup_json_ struct json *volumes = js_copy(js_get(c->config, "namedVolumes"));
+    struct firn *firn = c->firn;
+    container_remove(c, &(struct remove_options){.volumes = true}, NULL);
+    for (size_t i = 0; !o->ignore_volumes && i < js_count(volumes); i++)
+        volume_remove(firn->store, js_get_string(js_at(volumes, i), "volumeName"), NULL);
+}
+
+static int revive_import(struct job *job, struct container *c, int dirfd, struct error *err)
+{
+    const struct restore_options *o = job->request;
+    struct result *result = job->result;
+    struct revival_plan plan = {
+        .c = c,
+        .dirfd = dirfd,
+        .apply_rootfs = !o->ignore_rootfs,
+        .apply_volumes = !o->ignore_volumes,
+        .new_start = true,
+    };
+    int r = container_lock(c, err);
+    if (r < 0)
+        return r;
+    r = revive_mark(c, REVIVE_IMPORT, err);
+    if (r == 0)
+        r = revive(job, &plan, &result->stats, err);
+    revive_unmark(c);
+    container_unlock(c);
+    return r;
+}
+
+static int create_and_revive(struct job *job, struct json *config, const char *unpacked, int dirfd,
+                             struct error *err)
+{
+    const struct restore_options *o = job->request;
+    struct result *result = job->result;
+    _cleanup_container_ struct container *c = NULL;
+    int r = container_create_from_config(job->firn, config, &c, err);
+    if (r < 0)
+        return r;
+    snprintf(result->id, sizeof(result->id), "%s", c->id);
+    copy_log(c, unpacked);
+    r = revive_import(job, c, dirfd, err);
+    if (r < 0)
+        remove_import(c, o);
+    return r;
+}
+
+static int work(struct job *job, struct error *err)
+{
+    const struct restore_options *o = job->request;
+    _cleanup_temp_dir_ char *unpacked = NULL;
+    int r = store_temp_dir(job->firn->store, "import", &unpacked, err);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = open(unpacked, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s", unpacked);
+    r = archive_extract(o->import_path, fd, NULL, err);
+    _cleanup_json_ struct json *config = NULL;
+    if (r == 0)
+        r = import_config(job->firn, fd, o->import_path, o->name, &config, err);
+    if (r == 0)
+        r = find_image(job->firn, config, fd, o->import_path, err);
+    if (r == 0)
+        r = check_free(job->firn, config, o, err);
+    if (r == 0 && job_cancelled(job))
+        r = error_kind_set(err, ERROR_CANCELLED, "the restore was cancelled");
+    return r < 0 ? r : create_and_revive(job, take_ptr(config), unpacked, fd, err);
+}
+
+int container_import(struct firn *firn, const struct restore_options *options,
+                     struct container **ret, struct restore_stats *ret_stats, struct error *err)
+{
+    int64_t begin = monotonic_us();
+    struct result result = {0};
+    int r = job_run(firn, work, options, &result, sizeof(result), err);
+    result.stats.duration = monotonic_us() - begin;
+    if (ret_stats)
+        *ret_stats = result.stats;
+    return r < 0 ? r : container_lookup(firn, result.id, ret, err);
+}

@@ -1,0 +1,104 @@
+#include "container/restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/cleanup.h"
+#include "container/firn.h"
+#include "container/job.h"
+#include "container/revive.h"
+#include "container/state.h"
+
+struct request {
+    const char *id;
+    const struct restore_options *options;
+};
+
+static int check_state(struct container *c, struct error *err)
+{
+    struct container_status s;
+    int r = container_status(c, &s, err);
+    if (r < 0)
+        return r;
+    if (container_state_is_alive(s.state))
+        return error_kind_set(err, ERROR_STATE,
+                              "container %s is running or paused, cannot restore: container state "
+                              "improper",
+                              c->id);
+    if (s.state == CONTAINER_STOPPED || s.state == CONTAINER_INITIALIZED)
+        return cleanup_ended(c, err);
+    return 0;
+}
+
+/* The directory of the local checkpoint. */
+static int open_checkpoint(const struct container *c, struct error *err)
+{
+    _cleanup_free_ char *path = container_path(c, "checkpoint");
+    _cleanup_free_ char *inventory = container_path(c, "checkpoint/checkpoint/inventory.img");
+    if (!path_exists(inventory))
+        return error_set(
+            err, ENOENT,
+            "a complete checkpoint for this container cannot be found, cannot restore: "
+            "stat %s: no such file or directory",
+            inventory);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "cannot open %s", path) : fd;
+}
+
+/* If the last run ended with this very checkpoint, the writable layer is what it was then. */
+static bool rootfs_is_as_checkpointed(const struct container *c)
+{
+    _cleanup_free_ char *path = container_path(c, "checkpoint");
+    return c->facts.checkpointed && string_equal(c->facts.checkpoint_path, path);
+}
+
+static int restore_locked(struct job *job, struct container *c, struct error *err)
+{
+    int r = check_state(c, err);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = open_checkpoint(c, err);
+    if (fd < 0)
+        return fd;
+    struct revival_plan plan = {
+        .c = c,
+        .dirfd = fd,
+        .apply_rootfs = !rootfs_is_as_checkpointed(c),
+    };
+    r = revive_mark(c, REVIVE_RESTORE, err);
+    if (r == 0)
+        r = revive(job, &plan, job->result, err);
+    revive_unmark(c);
+    return r;
+}
+
+static int work(struct job *job, struct error *err)
+{
+    const struct request *q = job->request;
+    _cleanup_container_ struct container *c = NULL;
+    int r = container_lookup(job->firn, q->id, &c, err);
+    if (r == 0)
+        r = container_lock(c, err);
+    if (r < 0)
+        return r;
+    r = restore_locked(job, c, err);
+    container_unlock(c);
+    return r;
+}
+
+int container_restore(struct firn *firn, struct container *c, const struct restore_options *options,
+                      struct restore_stats *ret_stats, struct error *err)
+{
+    int64_t begin = monotonic_us();
+    const struct request q = {.id = c->id, .options = options};
+    struct restore_stats stats = {0};
+    int r = job_run(firn, work, &q, &stats, sizeof(stats), err);
+    stats.duration = monotonic_us() - begin;
+    if (ret_stats)
+        *ret_stats = stats;
+    return r;
+}

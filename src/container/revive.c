@@ -1,0 +1,256 @@
+#include "container/revive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "container/bundle.h"
+#include "container/capability.h"
+#include "container/cgroup.h"
+#include "container/cleanup.h"
+#include "container/end.h"
+#include "container/firn.h"
+#include "container/launch.h"
+#include "container/monitor.h"
+#include "container/remove.h"
+#include "container/runtime.h"
+#include "container/snapshot.h"
+#include "container/spec.h"
+#include "container/state.h"
+#include "engine/engine.h"
+#include "store/volume.h"
+
+/* One restore at work. */
+struct work {
+    struct job *job;
+    const struct revival_plan *plan;
+    struct container *c;
+    struct json *spec;
+    struct json *descriptors;
+    int images_fd;
+    struct restore *engine;
+    struct process init;
+    bool created;
+};
+
+static void work_clear(struct work *w)
+{
+    restore_free(w->engine);
+    if (w->images_fd >= 0)
+        close(w->images_fd);
+    js_unref(w->spec);
+    js_unref(w->descriptors);
+}
+
+/* ---- reading and checking ---- */
+
+static int read_descriptors(struct work *w, struct error *err)
+{
+    _cleanup_buf_ struct buf text = {0};
+    if (faccessat(w->images_fd, "descriptors.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    int r = file_read_at(w->images_fd, "descriptors.json", 65536, &text, err);
+    return r < 0 ? r
+                 : js_parse(text.data, text.size, "descriptors.json of the checkpoint",
+                            &w->descriptors, err);
+}
+
+static int join_cgroup(void *context, pid_t pid, struct error *err)
+{
+    const struct work *w = context;
+    return cgroup_join(w->c, pid, err);
+}
+
+static bool cancelled(void *context)
+{
+    return job_cancelled(((const struct work *)context)->job);
+}
+
+static int plan_engine(struct work *w, struct error *err)
+{
+    w->images_fd = openat(w->plan->dirfd, "checkpoint", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w->images_fd < 0)
+        return error_errno(err, errno, "the checkpoint of container %s has no images", w->c->name);
+    int r = read_descriptors(w, err);
+    if (r < 0)
+        return r;
+    struct engine_restore_options o = {
+        .name = w->c->name,
+        .capabilities = capability_mask(
+            js_path(w->c->config, "spec", "process", "capabilities", "bounding", NULL)),
+        .stdio = {js_text(js_at(w->descriptors, 0)), js_text(js_at(w->descriptors, 1)),
+                  js_text(js_at(w->descriptors, 2))},
+        .join_cgroup = join_cgroup,
+        .cancelled = cancelled,
+        .context = w,
+    };
+    return restore_plan(&o, w->images_fd, &w->engine, err);
+}
+
+/* ---- making ---- */
+
+static int apply_volumes(struct work *w, struct error *err)
+{
+    const struct json *list = js_get(w->c->config, "namedVolumes");
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < js_count(list); i++) {
+        const char *name = js_get_string(js_at(list, i), "volumeName");
+        _cleanup_volume_ struct volume *v = NULL;
+        r = volume_lookup(w->c->firn->store, name, &v, err);
+        if (r == 0)
+            r = snapshot_apply_volume(w->plan->dirfd, name, v->mountpoint, err);
+    }
+    return r;
+}
+
+static int prepare(struct work *w, struct error *err)
+{
+    int r = w->plan->apply_rootfs ? snapshot_reset_rootfs(w->c, err) : 0;
+    if (r == 0)
+        r = container_prepare(w->c, err);
+    if (r == 0 && w->plan->apply_rootfs)
+        r = snapshot_apply_rootfs(w->c, w->plan->dirfd, err);
+    if (r == 0 && w->plan->apply_volumes)
+        r = apply_volumes(w, err);
+    if (r == 0)
+        r = snapshot_apply_shm(w->c, w->plan->dirfd, err);
+    return r < 0 ? r : bundle_spec(w->c, &w->spec, err);
+}
+
+static int create(struct work *w, struct error *err)
+{
+    _cleanup_json_ struct json *spec = spec_for_restore(w->spec);
+    struct runtime_create_options o = {.spec = spec};
+    int r = container_create_in_runtime(w->c, &o, &w->init, err);
+    if (r < 0)
+        return r;
+    w->created = true;
+    return snapshot_apply_tmpfs(w->c, w->plan->dirfd, w->init.pid, w->spec, err);
+}
+
+static int record(struct work *w, struct error *err)
+{
+    struct container_facts *f = &w->c->facts;
+    if (w->plan->new_start || !f->started_at)
+        f->started_at = now_ns();
+    f->checkpointed = false;
+    f->oom_killed = false;
+    return container_mark_restored(w->c, err);
+}
+
+static int bring_back(struct work *w, struct error *err)
+{
+    int r = restore_seize(w->engine, w->init.pid, err);
+    if (r == 0)
+        r = runtime_start(w->c, err);
+    if (r == 0)
+        r = restore_build(w->engine, err);
+    if (r == 0 && job_cancelled(w->job))
+        r = error_kind_set(err, ERROR_CANCELLED, "the restore of container %s was cancelled",
+                           w->c->name);
+    return r;
+}
+
+static int finish(struct work *w, struct error *err)
+{
+    struct container_facts before = w->c->facts;
+    int r = record(w, err);
+    if (r < 0)
+        return r;
+    revive_unmark(w->c);
+    r = restore_release(w->engine, err);
+    if (r < 0) {
+        before.pid = 0;
+        w->c->facts = before;
+        container_save_facts(w->c, NULL);
+        return r;
+    }
+    return w->plan->apply_rootfs ? snapshot_keep_rootfs(w->c, err) : 0;
+}
+
+/* ---- undoing ---- */
+
+static void undo(struct work *w)
+{
+    restore_free(take_ptr(w->engine));
+    if (w->created) {
+        end_signal(&w->init, SIGKILL);
+        end_wait(w->c, &w->init, INT64_C(10000000000));
+    }
+    cleanup_after_failure(w->c);
+    bundle_teardown(w->c, NULL);
+    snapshot_revert_rootfs(w->c, NULL);
+}
+
+static void fill_stats(const struct work *w, struct restore_stats *stats)
+{
+    struct engine_restore_stats s = {0};
+    if (w->engine)
+        restore_stats(w->engine, &s);
+    stats->forking_time = (int64_t)s.forking_time;
+    stats->restore_time = (int64_t)s.restore_time;
+    stats->pages_restored = (int64_t)s.pages_restored;
+}
+
+int revive(struct job *job, const struct revival_plan *plan, struct restore_stats *stats,
+           struct error *err)
+{
+    _cleanup_(work_clear) struct work w = {.job = job, .plan = plan, .c = plan->c, .images_fd = -1};
+    int r = plan_engine(&w, err);
+    if (r == 0)
+        r = prepare(&w, err);
+    if (r == 0)
+        r = create(&w, err);
+    if (r == 0)
+        r = bring_back(&w, err);
+    if (r == 0)
+        r = finish(&w, err);
+    fill_stats(&w, stats);
+    if (r < 0)
+        undo(&w);
+    return r;
+}
+
+/* ---- the mark ---- */
+
+#define MARK "restoring"
+
+int revive_mark(struct container *c, const char *what, struct error *err)
+{
+    _cleanup_free_ char *path = container_path(c, MARK);
+    return file_write_atomic(path, what, strlen(what), 0600, false, err);
+}
+
+void revive_unmark(struct container *c)
+{
+    _cleanup_free_ char *path = container_path(c, MARK);
+    unlink(path);
+}
+
+int revive_recover(struct container *c, struct error *err)
+{
+    _cleanup_free_ char *path = container_path(c, MARK);
+    char what[32];
+    if (file_read_line(path, what, sizeof(what)) < 0)
+        return 0;
+    struct container_status s;
+    int r = container_status(c, &s, err);
+    if (r < 0)
+        return r;
+    if (s.init.pid)
+        end_kill(c, &s, NULL);
+    cleanup_after_failure(c);
+    bundle_teardown(c, NULL);
+    snapshot_revert_rootfs(c, NULL);
+    revive_unmark(c);
+    if (strcmp(what, REVIVE_IMPORT) != 0)
+        return 0;
+    r = container_remove(c, &(struct remove_options){.volumes = true}, err);
+    return r < 0 ? r : 1;
+}
