@@ -187,13 +187,11 @@ static int add(struct store *s, const struct import_options *o, const struct tar
         .blob_count = 1,
         .name = name,
     };
-    progress_line(&o->progress, "Copying blob sha256:%s", t->diff_id);
     int r = image_add(s, &source, ret, err);
     if (r < 0)
         return r;
-    progress_line(&o->progress, "Copying config sha256:%s", (*ret)->id);
-    progress_line(&o->progress, "Writing manifest to image destination");
-    progress_line(&o->progress, "Storing signatures");
+    char *blobs[] = {(char *)t->diff_id, NULL};
+    progress_image(&o->progress, blobs, (*ret)->id);
     return 0;
 }
 
@@ -217,6 +215,5 @@ int import_image(struct store *s, const struct import_options *o, struct image *
         r = make_config(o, &t, &config, err);
     if (r < 0)
         return r;
-    progress_line(&o->progress, "Getting image source signatures");
     return add(s, o, &t, config, name, ret, err);
 }

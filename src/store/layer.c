@@ -51,6 +51,8 @@ static int unpack_content(struct store *s, const char *blob_path, const char *di
     struct unpack_options options = {.flags = UNPACK_WHITEOUTS};
     if (s->rootless)
         options.flags |= UNPACK_USER_OVERLAY | UNPACK_SKIP_DEVICES;
+    if (geteuid() != 0) /* outside of a user namespace there is only one owner to give */
+        options.flags |= UNPACK_NO_OWNER;
     char hex[DIGEST_HEX_SIZE];
     int r = blob_open(blob_path, &blob, err);
     if (r >= 0)

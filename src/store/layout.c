@@ -124,6 +124,7 @@ int layout_add(struct store *s, const struct image_source *source, const struct 
         return r;
     ret->items = xrealloc(ret->items, (ret->count + 1) * sizeof(*ret->items));
     ret->items[ret->count++] = image;
+    progress_image(&o->progress, image->blobs, image->id);
     return 0;
 }
 
@@ -174,16 +175,6 @@ static int read_config(const char *dir, const char *prefix, const char *hex, str
     return 0;
 }
 
-static void report(const struct layout_options *o, const struct manifest *m)
-{
-    progress_line(&o->progress, "Getting image source signatures");
-    STRV_FOREACH(hex, m->layers)
-    progress_line(&o->progress, "Copying blob sha256:%s", *hex);
-    progress_line(&o->progress, "Copying config sha256:%s", m->config);
-    progress_line(&o->progress, "Writing manifest to image destination");
-    progress_line(&o->progress, "Storing signatures");
-}
-
 int layout_take_manifest(struct store *s, const char *dir, const char *prefix,
                          const struct buf *manifest, const char *name,
                          const struct layout_options *o, struct image_list *ret, struct error *err)
@@ -201,7 +192,6 @@ int layout_take_manifest(struct store *s, const char *dir, const char *prefix,
         r = collect(s, dir, prefix, tmp, m.layers, o, &blobs, err);
     if (r < 0)
         return r;
-    report(o, &m);
     struct image_source source = {
         .config = config.data,
         .config_size = config.size,

@@ -9,3 +9,6 @@ struct progress {
 
 void progress_line(const struct progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What Podman says while it copies an image: the blobs (hex digests), the config, the rest. */
+void progress_image(const struct progress *p, char *const *blobs, const char *config);

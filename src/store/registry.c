@@ -60,6 +60,7 @@ static int download(struct store *s, const char *from, const char *name,
     _cleanup_free_ char *dir = path_join(tmp, "image"), *to = xasprintf("dir:%s", dir);
     struct layout_options layout = layout_of(o);
     layout.name = name;
+    layout.progress = (struct progress){0}; /* skopeo says it */
     r = skopeo_copy(from, to, false, o, err);
     if (r >= 0)
         r = layout_take(s, LAYOUT_DIR, dir, &layout, &list, err);

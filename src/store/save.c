@@ -88,11 +88,14 @@ static int write_archive(struct store *s, enum layout layout, const struct saved
         r = layout == LAYOUT_DOCKER
                 ? save_docker_archive(s, images, count, out.fd, p, err)
                 : write_oci_archive(s, images[0].image, images[0].names, out.fd, err);
+    if (r >= 0 && layout != LAYOUT_DOCKER)
+        progress_image(p, images[0].image->blobs, images[0].image->id);
     return r < 0 ? r : output_commit(&out, err);
 }
 
 static int write_directory(struct store *s, enum layout layout, const struct saved_image *saved,
-                           const char *path, bool convert, struct error *err)
+                           const char *path, bool convert, const struct progress *p,
+                           struct error *err)
 {
     if (!path || string_equal(path, "-"))
         return error_kind_set(err, ERROR_USAGE,
@@ -100,7 +103,11 @@ static int write_directory(struct store *s, enum layout layout, const struct sav
     if (path_exists(path) && rmdir(path) < 0)
         return error_errno(err, errno, "cannot write an image to %s", path);
     int r = mkdir_parents(path, 0755, err);
-    return r < 0 ? r : layout_write(s, layout, path, saved->image, saved->names, convert, err);
+    if (r >= 0)
+        r = layout_write(s, layout, path, saved->image, saved->names, convert, err);
+    if (r >= 0)
+        progress_image(p, saved->image->blobs, saved->image->id);
+    return r;
 }
 
 int save_transport(struct store *s, const struct transport *t, const struct image *image,
@@ -110,7 +117,7 @@ int save_transport(struct store *s, const struct transport *t, const struct imag
     struct saved_image saved = {.image = image, .names = (char **)names};
     if (t->kind == TRANSPORT_ARCHIVE)
         return write_archive(s, t->layout, &saved, 1, t->path, p, err);
-    return write_directory(s, t->layout, &saved, t->path, string_equal(format, "v2s2"), err);
+    return write_directory(s, t->layout, &saved, t->path, string_equal(format, "v2s2"), p, err);
 }
 
 static const struct format {
@@ -194,7 +201,7 @@ int save_images(struct store *s, const struct save_options *o, struct error *err
         return error_kind_set(err, ERROR_USAGE,
                               "multi-image archives need the format docker-archive");
     if (format->directory)
-        return write_directory(s, format->layout, all.saved, o->output, true, err);
+        return write_directory(s, format->layout, all.saved, o->output, true, &o->progress, err);
     return write_archive(s, format->layout, all.saved, all.images.count, o->output, &o->progress,
                          err);
 }
