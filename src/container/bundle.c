@@ -152,7 +152,12 @@ static int write_spec(struct container *c, struct error *err)
     if (r < 0)
         return r;
     _cleanup_free_ char *path = container_path(c, "config.json");
-    return js_write_file(path, spec, 0600, err);
+    r = js_write_file(path, spec, 0600, err);
+    if (r < 0)
+        return r;
+    js_unref(c->spec);
+    c->spec = take_ptr(spec);
+    return 0;
 }
 
 int container_prepare(struct container *c, struct error *err)
@@ -183,6 +188,10 @@ int bundle_teardown(struct container *c, struct error *err)
 
 int bundle_spec(struct container *c, struct json **ret, struct error *err)
 {
+    if (c->spec) {
+        *ret = js_copy(c->spec);
+        return 0;
+    }
     _cleanup_free_ char *path = container_path(c, "config.json");
     return js_parse_file(path, ret, err);
 }

@@ -89,9 +89,9 @@ static int record_exit(struct container *c, struct error *err)
  * so whoever comes after a kill in between does it all again. */
 static int put_away(struct container *c, struct error *err)
 {
-    int r = runtime_delete(c, err);
+    int r = cgroup_remove(c, err);
     if (r == 0)
-        r = cgroup_remove(c, err);
+        r = runtime_forget(c, err);
     if (r == 0)
         r = bundle_teardown(c, err);
     if (r == 0)

@@ -31,6 +31,7 @@ void container_free(struct container *c)
     free(c->id);
     free(c->name);
     js_unref(c->config);
+    js_unref(c->spec);
     facts_clear(&c->facts);
     free(c->directory);
     free(c->run_directory);

@@ -27,7 +27,8 @@ enum { SYNC_FD = 3, START_FD = 4, ATTACH_FD = 5 };
 struct launch {
     struct container *c;
     char **argv;
-    char *log_path; /* where the runtime puts its errors */
+    char *directory; /* its bundle; it drops files such as "oom" where it stands */
+    char *log_path;  /* where the runtime puts its errors */
     bool attach;
     int sync_fd, start_fd, attach_fd; /* our ends */
 };
@@ -35,6 +36,7 @@ struct launch {
 static void launch_clear(struct launch *l)
 {
     strv_free(l->argv);
+    free(l->directory);
     free(l->log_path);
     cleanup_close(&l->sync_fd);
     cleanup_close(&l->start_fd);
@@ -76,6 +78,7 @@ static int add_common(struct launch *l, const char *unit, const char *directory,
         return -err->code;
     _cleanup_free_ char *pid_path = path_join(directory, pid_file);
     l->log_path = path_join(directory, "oci-log");
+    l->directory = xstrdup(directory);
     add(l, conmon, NULL);
     add(l, "--api-version", "1");
     add(l, "-c", c->id);
@@ -194,6 +197,7 @@ static int run(struct launch *l, bool private_mounts, struct error *err)
         s.prepare = runtime_prepare_callback();
     _cleanup_strv_ char **env = make_environment(l->attach);
     s.argv = l->argv;
+    s.cwd = l->directory;
     s.env = env;
     s.keep_fds = fds;
     s.keep_fd_count = l->attach ? 3 : 2;

@@ -191,6 +191,16 @@ int runtime_delete(struct container *c, struct error *err)
     return call(c, err, (const char *const[]){"delete", "--force", c->id, NULL});
 }
 
+int runtime_forget(struct container *c, struct error *err)
+{
+    if (string_equal(js_get_string(c->config, "cgroupManager"), "systemd"))
+        return runtime_delete(c, err);
+    _cleanup_free_ char *directory = runtime_state_file(c, "");
+    size_t n = strlen(directory);
+    directory[n - 1] = '\0';
+    return remove_tree(directory, err);
+}
+
 char *runtime_version(const char *path)
 {
     _cleanup_buf_ struct buf output = {0};

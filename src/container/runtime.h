@@ -19,6 +19,9 @@ int runtime_pause(struct container *c, struct error *err);
 int runtime_resume(struct container *c, struct error *err);
 /* `RT delete --force ID`; a container unknown to the runtime is success. */
 int runtime_delete(struct container *c, struct error *err);
+/* The same for one whose processes and cgroups are gone already: what is left is the runtime's
+ * directory, and starting the runtime to remove it would cost more than the whole rest. */
+int runtime_forget(struct container *c, struct error *err);
 /* `RT --version`, verbatim. The caller frees; NULL on failure. */
 char *runtime_version(const char *path);
 
