@@ -18,6 +18,15 @@ static void need_root(void)
     CHECK_INT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 }
 
+/* Root of a user namespace has no trusted attributes. */
+static bool in_user_namespace(void)
+{
+    char map[64];
+    unsigned inside, outside, count = 0;
+    file_read_line("/proc/self/uid_map", map, sizeof(map));
+    return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count != ~0u;
+}
+
 static char *shell_directory(const char *dir, const char *format, int n)
 {
     char name[300];
@@ -77,7 +86,11 @@ static void mounted_with(int layers, const char *format)
     _cleanup_(tear_down) struct fixture f = {.dir = dir};
     struct error err = {0};
     set_up(&f, layers, format);
-    struct overlay o = {.layers = f.layers, .upper = f.upper, .work = f.work, .merged = f.merged};
+    struct overlay o = {.layers = f.layers,
+                        .upper = f.upper,
+                        .work = f.work,
+                        .merged = f.merged,
+                        .userxattr = in_user_namespace()};
     CHECK_INT(overlay_mount_count(f.merged), 0);
     CHECK_INT(overlay_mount(&o, &err), 0);
     CHECK_INT(overlay_mount(&o, &err), 0);
@@ -126,7 +139,11 @@ static void busy(void)
     _cleanup_(tear_down) struct fixture f = {.dir = dir};
     struct error err = {0};
     set_up(&f, 2, "layer%d");
-    struct overlay o = {.layers = f.layers, .upper = f.upper, .work = f.work, .merged = f.merged};
+    struct overlay o = {.layers = f.layers,
+                        .upper = f.upper,
+                        .work = f.work,
+                        .merged = f.merged,
+                        .userxattr = in_user_namespace()};
     CHECK_INT(overlay_mount(&o, &err), 0);
     CHECK_INT(chdir(f.merged), 0);
     CHECK_INT(overlay_unmount(f.merged, &err), 0);
@@ -141,7 +158,11 @@ static void missing_layer(void)
     struct error err = {0};
     set_up(&f, 1, "layer%d");
     strv_add(&f.layers, "/nonexistent");
-    struct overlay o = {.layers = f.layers, .upper = f.upper, .work = f.work, .merged = f.merged};
+    struct overlay o = {.layers = f.layers,
+                        .upper = f.upper,
+                        .work = f.work,
+                        .merged = f.merged,
+                        .userxattr = in_user_namespace()};
     CHECK(overlay_mount(&o, &err) < 0);
     CHECK_CONTAINS(err.text, "/nonexistent");
 }
