@@ -136,8 +136,11 @@ static int create_and_revive(struct job *job, struct json *config, const char *u
     if (r < 0)
         return r;
     snprintf(result->id, sizeof(result->id), "%s", c->id);
-    copy_log(c, unpacked);
-    r = revive_import(job, c, dirfd, err);
+    r = mkdir_parents(c->directory, 0700, err);
+    if (r == 0 && copy_log(c, unpacked) < 0)
+        r = error_errno(err, errno, "cannot keep the log of container %s", c->name);
+    if (r == 0)
+        r = revive_import(job, c, dirfd, err);
     if (r < 0)
         remove_import(c, o);
     return r;

@@ -354,7 +354,7 @@ int restore_groups(struct restore *r, struct error *err)
     }
     for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
-        if (is_joined(r, t))
+        if (is_joined(r, t) || !t->group)
             continue;
         const struct task *leader = tree_find(&r->tree, t->group);
         bool there = (leader && leader->session == t->session) || t->group == t->session;

@@ -29,12 +29,13 @@ static void forget_rseq(void)
         syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
 }
 
-static void child(int pidfd, int report)
+/* A session or group that the container does not see (0) is one outside: ours does as well. */
+static void child(const struct task *t, int pidfd, int report)
 {
     int code = 0;
     if (setns(pidfd, INNER_NAMESPACES) < 0)
         code = errno;
-    else if (setsid() < 0)
+    else if (t->session && setsid() < 0)
         code = errno;
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     for (int s = 1; s < NSIG; s++)
@@ -60,7 +61,7 @@ static pid_t bear(struct restore *r, const struct task *t, int pidfd, int *ready
         return error_errno(err, errno, "cannot make process %d", t->vpid);
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0)
-        child(pidfd, report[1]);
+        child(t, pidfd, report[1]);
     int code = errno;
     close(report[1]);
     *ready = report[0];
