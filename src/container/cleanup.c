@@ -20,8 +20,6 @@
 
 #define SECONDS(n) ((n)*INT64_C(1000000000))
 
-enum { EXIT_CODE_UNKNOWN = 255 };
-
 /* `wait` may ask for the code of a container that removed itself. */
 static int remember_exit_code(struct container *c, struct error *err)
 {

@@ -3,6 +3,7 @@
 #include "container/bundle.h"
 #include "container/cleanup.h"
 #include "container/launch.h"
+#include "container/runtime.h"
 #include "container/state.h"
 
 int start_bring_up(struct container *c, struct error *err)
@@ -21,6 +22,8 @@ int start_bring_up(struct container *c, struct error *err)
         return 0;
     if (s.state == CONTAINER_STOPPED)
         r = cleanup_ended(c, err);
+    else if (runtime_knows(c))
+        cleanup_after_failure(c); /* of a firn that was killed half way */
     if (r == 0)
         r = container_prepare(c, err);
     if (r == 0)

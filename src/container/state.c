@@ -11,6 +11,8 @@
 #include "container/monitor.h"
 #include "container/runtime.h"
 
+#define EXIT_FILE_PATIENCE INT64_C(2000000000)
+
 static const char *const names[] = {
     [CONTAINER_CREATED] = "created",   [CONTAINER_INITIALIZED] = "initialized",
     [CONTAINER_RUNNING] = "running",   [CONTAINER_PAUSED] = "paused",
@@ -82,8 +84,11 @@ int container_status(struct container *c, struct container_status *ret, struct e
         *ret = s;
         return 0;
     } else {
+        /* conmon is about to say how it ended, or never will. */
         s.state = CONTAINER_STOPPED;
-        s.exit_code = -1;
+        s.exit_code = EXIT_CODE_UNKNOWN;
+        s.finished_at = now_ns();
+        monitor_exit_wait(c, EXIT_FILE_PATIENCE);
         monitor_exit_read(c, &s.exit_code, &s.finished_at);
     }
     s.init = (struct process){0};

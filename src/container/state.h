@@ -16,6 +16,9 @@ enum container_state {
     CONTAINER_REMOVING,
 };
 
+/* Of a container whose conmon was killed. */
+enum { EXIT_CODE_UNKNOWN = 255 };
+
 /* What one look shows. */
 struct container_status {
     enum container_state state;

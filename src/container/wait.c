@@ -81,12 +81,6 @@ int container_wait(struct container *c, char *const *conditions, int64_t interva
             return removed_code(c, ret_code, err) == 0 ? 0 : r;
         if (r < 0)
             return r;
-        if (s.state == CONTAINER_STOPPED && s.exit_code < 0 &&
-            monitor_exit_wait(c, interval_ns) != -ETIMEDOUT) {
-            r = look(c, &s, err);
-            if (r < 0)
-                continue;
-        }
         if (holds(conditions, &s, ret_code))
             return 0;
         bool alive = container_state_is_alive(s.state) || s.state == CONTAINER_INITIALIZED;
