@@ -28,9 +28,15 @@ static const struct option table[] = {
     {0},
 };
 
+/* One that runs already is not echoed. */
 static int start_one(struct container *c, const void *context, struct error *err)
 {
-    return container_start(c, err); /* one that runs already is not echoed */
+    int r = container_start(c, err);
+    if (r >= 0)
+        return r;
+    if (err->kind == ERROR_CANNOT_INVOKE || err->kind == ERROR_COMMAND_NOT_FOUND)
+        err->kind = ERROR_GENERIC;
+    return error_wrap(err, "unable to start container \"%s\"", c->id);
 }
 
 static int start_attached(struct call *call, const struct each *e, struct error *err)
