@@ -171,7 +171,7 @@ char *reference_string(const struct reference *r)
 }
 
 /* A digest says more than a tag beside it; nothing said means "latest". */
-static void complete(struct reference *r)
+static int complete(struct reference *r, struct error *err)
 {
     if (string_equal(r->domain, "index.docker.io")) {
         free(r->domain);
@@ -185,6 +185,7 @@ static void complete(struct reference *r)
         free(take_ptr(r->tag));
     else if (!r->tag)
         r->tag = xstrdup("latest");
+    return check(r, err); /* it has become longer */
 }
 
 /* `r` under the repository "domain/path" or, below a bare domain, with its own path. */
@@ -201,9 +202,10 @@ static int under(const struct reference *r, const char *repository, bool whole, 
         full.tag = xstrdup_null(r->tag);
     if (!full.digest)
         full.digest = xstrdup_null(r->digest);
-    complete(&full);
-    strv_take(list, reference_string(&full));
-    return 0;
+    e = complete(&full, err);
+    if (e >= 0)
+        strv_take(list, reference_string(&full));
+    return e;
 }
 
 int reference_normalize(const char *text, char **ret, struct error *err)
@@ -214,16 +216,18 @@ int reference_normalize(const char *text, char **ret, struct error *err)
         return e;
     if (!r.domain)
         r.domain = xstrdup("localhost");
-    complete(&r);
-    *ret = reference_string(&r);
-    return 0;
+    e = complete(&r, err);
+    if (e >= 0)
+        *ret = reference_string(&r);
+    return e;
 }
 
-static int full_only(struct reference *r, char ***ret)
+static int full_only(struct reference *r, char ***ret, struct error *err)
 {
-    complete(r);
-    strv_take(ret, reference_string(r));
-    return 0;
+    int e = complete(r, err);
+    if (e >= 0)
+        strv_take(ret, reference_string(r));
+    return e;
 }
 
 int reference_local_candidates(const char *text, char ***ret, struct error *err)
@@ -235,7 +239,7 @@ int reference_local_candidates(const char *text, char ***ret, struct error *err)
         return e;
     if (r.domain) {
         *ret = NULL;
-        return full_only(&r, ret);
+        return full_only(&r, ret, err);
     }
     _cleanup_registries_conf_ struct registries_conf c = {0};
     e = registries_conf_load(&c, err);
@@ -283,7 +287,7 @@ int reference_pull_candidates(const char *text, char ***ret, char **ret_note, st
     _cleanup_free_ char *note = NULL;
     int e = reference_parse(text, &r, err);
     if (e >= 0)
-        e = r.domain ? full_only(&r, &list) : pull_short(&r, &list, &note, err);
+        e = r.domain ? full_only(&r, &list, err) : pull_short(&r, &list, &note, err);
     if (e < 0)
         return e;
     *ret = take_ptr(list);

@@ -12,21 +12,10 @@
 
 #define SYSTEM_CONF "/etc/containers/registries.conf"
 
-/* While a file is read: the [[registry]] that is being described. */
 struct reading {
     struct registries_conf *conf;
     const char *file;
-    char *location;
-    bool insecure;
 };
-
-static void registry_done(struct reading *r)
-{
-    if (r->insecure && r->location)
-        strv_add(&r->conf->insecure, r->location);
-    free(take_ptr(r->location));
-    r->insecure = false;
-}
 
 static void alias_set(struct registries_conf *c, const char *name, const char *full,
                       const char *file)
@@ -36,27 +25,13 @@ static void alias_set(struct registries_conf *c, const char *name, const char *f
         .name = xstrdup(name), .full = xstrdup(full), .file = xstrdup(file)};
 }
 
-static void registry_setting(struct reading *r, const char *key, const char *value)
-{
-    if (string_equal(key, "insecure"))
-        r->insecure = string_equal(value, "true");
-    if (string_equal(key, "prefix") || (string_equal(key, "location") && !r->location)) {
-        free(r->location);
-        r->location = xstrdup_null(value);
-    }
-}
-
 static int setting(void *context, const char *table, const char *key, char *const *values,
                    struct error *err)
 {
     struct reading *r = context;
-    if (string_equal(table, "registry") && !key)
-        registry_done(r);
-    else if (string_equal(table, "registry"))
-        registry_setting(r, key, values ? values[0] : NULL);
-    else if (string_equal(table, "aliases") && values && values[0])
+    if (string_equal(table, "aliases") && values && values[0])
         alias_set(r->conf, key, values[0], r->file);
-    else if (string_equal(table, "") && string_equal(key, "unqualified-search-registries")) {
+    if (string_equal(table, "") && string_equal(key, "unqualified-search-registries")) {
         strv_free(r->conf->search);
         r->conf->search = strv_copy(values);
     }
@@ -70,9 +45,7 @@ int registries_conf_read(struct registries_conf *c, const char *path, struct err
     if (r < 0)
         return r;
     struct reading reading = {.conf = c, .file = path};
-    r = toml_parse(text.data, path, setting, &reading, err);
-    registry_done(&reading);
-    return r;
+    return toml_parse(text.data, path, setting, &reading, err);
 }
 
 static int is_conf(const struct dirent *e)
@@ -133,7 +106,6 @@ void registries_conf_free(struct registries_conf *c)
 {
     free(c->path);
     strv_free(c->search);
-    strv_free(c->insecure);
     for (size_t i = 0; i < c->alias_count; i++) {
         free(c->aliases[i].name);
         free(c->aliases[i].full);
@@ -149,15 +121,4 @@ const struct registries_alias *registries_conf_alias(const struct registries_con
         if (string_equal(c->aliases[i - 1].name, name))
             return &c->aliases[i - 1];
     return NULL;
-}
-
-bool registries_conf_insecure(const struct registries_conf *c, const char *repository)
-{
-    STRV_FOREACH(location, c->insecure)
-    {
-        const char *rest = string_after(repository, *location);
-        if (rest && (*rest == '\0' || *rest == '/'))
-            return true;
-    }
-    return false;
 }

@@ -1,4 +1,5 @@
-/* registries.conf: where short image names lead, and which registries are insecure.
+/* registries.conf: where short image names lead. (What it says about insecure
+ * registries and mirrors is for skopeo, which reads it too.)
  * Read are the file of CONTAINERS_REGISTRIES_CONF, else ~/.config/containers/registries.conf for an
  * ordinary user, else /etc/containers/registries.conf; then
  * /etc/containers/registries.conf.d and the user's. Missing files are fine. */
@@ -20,7 +21,6 @@ struct registries_conf {
     char **search; /* unqualified-search-registries */
     struct registries_alias *aliases;
     size_t alias_count, alias_room;
-    char **insecure; /* locations with insecure = true */
 };
 
 int registries_conf_load(struct registries_conf *ret, struct error *err);
@@ -32,5 +32,3 @@ void registries_conf_free(struct registries_conf *c);
 /* The alias for a short name without its tag, or NULL. */
 const struct registries_alias *registries_conf_alias(const struct registries_conf *c,
                                                      const char *name);
-/* "registry.example.com/team/app" is at a place marked insecure. */
-bool registries_conf_insecure(const struct registries_conf *c, const char *repository);

@@ -103,10 +103,6 @@ static void configuration(void)
     CHECK_INT(strv_length(c.search), 2);
     CHECK_STRING(c.search[1], "two.example:5000");
     CHECK_INT(c.alias_count, 2);
-    CHECK(registries_conf_insecure(&c, "bad.example/team/app"));
-    CHECK(!registries_conf_insecure(&c, "bad.example/teams"));
-    CHECK(!registries_conf_insecure(&c, "good.example/x"));
-    CHECK(!registries_conf_insecure(&c, "mirror.example/x"));
 }
 
 static void bad_configuration(void)
