@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/cgroup.h"
 #include "container/files.h"
 #include "container/firn.h"
 #include "container/mount.h"
@@ -162,6 +163,7 @@ static int write_spec(struct container *c, struct error *err)
 
 int container_prepare(struct container *c, struct error *err)
 {
+    cgroup_warm_up();
     int r = mkdir_parents(c->directory, 0700, err);
     if (r == 0)
         r = mkdir_parents(c->run_directory, 0700, err);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +196,48 @@ int cgroup_join(const struct container *c, pid_t pid, struct error *err)
             return error_errno(err, -r, "cannot put process %d into %s", (int)pid, *path);
     }
     return 0;
+}
+
+/* --- warming up ---------------------------------------------------------------------------- */
+
+/* Our own cgroup.procs in the freezer hierarchy, or the unified one. NULL: unknown. */
+static char *own_procs_file(void)
+{
+    _cleanup_buf_ struct buf b = {0};
+    if (file_read("/proc/self/cgroup", &b, NULL) < 0)
+        return NULL;
+    bool v2 = cgroup_mode() == CGROUP_V2;
+    _cleanup_strv_ char **lines = strv_split(b.data ? b.data : "", '\n');
+    STRV_FOREACH(line, lines)
+    {
+        const char *path = strstr(*line, v2 ? "0::" : ":freezer:");
+        if (path)
+            return xasprintf("%s%s%s/cgroup.procs", CGROUP_ROOT, v2 ? "" : "/freezer",
+                             strrchr(path, ':') + 1);
+    }
+    return NULL;
+}
+
+static void *write_ourselves(void *path)
+{
+    file_write_existing(path, "0");
+    free(path);
+    return NULL;
+}
+
+void cgroup_warm_up(void)
+{
+    /* Where we are already: nothing moves. */
+    pthread_t thread;
+    pthread_attr_t attributes;
+    char *path = own_procs_file();
+    if (!path)
+        return;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, write_ourselves, path) != 0)
+        free(path);
+    pthread_attr_destroy(&attributes);
 }
 
 /* --- removal ------------------------------------------------------------------------------- */

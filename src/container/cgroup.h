@@ -31,3 +31,8 @@ int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, 
 int cgroup_join(const struct container *c, pid_t pid, struct error *err);
 /* Kills every process in it and removes what directories are left, all hierarchies. Idempotent. */
 int cgroup_remove(const struct container *c, struct error *err);
+
+/* Moving a process between cgroups waits for an RCU grace period (8 ms on a small machine), unless
+ * somebody just did. Begins that wait now, on the side, for the move the runtime is going to make.
+ */
+void cgroup_warm_up(void);
