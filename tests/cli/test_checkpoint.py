@@ -155,7 +155,8 @@ def test_failed_export_keeps_an_older_archive(t):
         with open(disk + "/c.tar", "w", encoding="utf-8") as f:
             f.write("precious")
         t.firn("exec", "c", "sh", "-c", "head -c 3000000 /dev/urandom >/tmp/ballast")
-        t.fails("container", "checkpoint", "-e", disk + "/c.tar", "-c", "none", "c")
+        t.fails("container", "checkpoint", "-e", disk + "/c.tar", "-c", "none", "c",
+                err="no space left on device")
         with open(disk + "/c.tar", encoding="utf-8") as f:
             equal(f.read(), "precious", "the older archive")
     finally:
@@ -170,7 +171,7 @@ def test_local_checkpoint_to_a_full_disk(t):
     try:
         equal(t.run([*firn, "import", "-q", t.tars["busybox"], "bb"]).rc, 0, "import")
         started = t.run([*firn, "run", "-d", "--name", "c", "bb", "sh", "-c",
-                         "x=$(head -c 20000000 /dev/urandom | base64); echo ready; sleep 1000"])
+                         "x=$(head -c 20000000 /dev/urandom | base64); echo ready; sleep 1000; echo $x"])
         equal(started.rc, 0, started)
         t.wait_for("ready", lambda: "ready" in t.run([*firn, "logs", "c"]).out, 60)
         failed = t.run([*firn, "container", "checkpoint", "c"])

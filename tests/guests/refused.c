@@ -75,6 +75,18 @@ static int make_deleted(void)
     return f;
 }
 
+static int make_packets(void)
+{
+    int ends[2];
+    return pipe2(ends, O_DIRECT) == 0 ? ends[1] : -1;
+}
+
+static int make_fifo(void)
+{
+    unlink("/tmp/fifo");
+    return mkfifo("/tmp/fifo", 0600) == 0 ? open("/tmp/fifo", O_RDWR) : -1;
+}
+
 static int make_pidfd(void)
 {
     return (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -94,6 +106,7 @@ static const struct {
     {"epoll", make_epoll},       {"eventfd", make_eventfd}, {"signalfd", make_signalfd},
     {"timerfd", make_timerfd},   {"inotify", make_inotify}, {"memfd", make_memfd},
     {"deleted", make_deleted},   {"pidfd", make_pidfd},     {"sysv", make_sysv},
+    {"packets", make_packets},   {"fifo", make_fifo},
 };
 
 static void verify(void)
