@@ -8,8 +8,9 @@
 /* <root>/images/blobs/sha256/<hex>; the caller frees. */
 char *blob_path(const struct store *s, const char *hex);
 /* Links the file `path` (in the store's temporary directory: whoever can write it could change the
- * blob) to its place; its content must have that digest. The image lock is held. */
-int blob_take(struct store *s, const char *path, const char *hex, struct error *err);
+ * blob) to its place; its content must have that digest, which is not looked at again when it is
+ * `verified`. The image lock is held. */
+int blob_take(struct store *s, const char *path, const char *hex, bool verified, struct error *err);
 /* Writes bytes as a blob; `hex` receives the digest. The image lock is held. */
 int blob_write(struct store *s, const void *data, size_t size, char hex[static DIGEST_HEX_SIZE],
                struct error *err);

@@ -65,11 +65,11 @@ static int place_blobs(struct store *s, struct adding *a, struct error *err)
 {
     const struct image_source *from = a->source;
     for (size_t i = 0; i < from->blob_count; i++) {
-        _cleanup_free_ char *place = blob_path(s, from->blobs[i].digest);
-        if (!from->blobs[i].path && !path_exists(place))
-            return error_set(err, ENOENT, "layer blob sha256:%s is missing", from->blobs[i].digest);
-        int r =
-            from->blobs[i].path ? blob_take(s, from->blobs[i].path, from->blobs[i].digest, err) : 0;
+        const struct image_blob *b = &from->blobs[i];
+        _cleanup_free_ char *place = blob_path(s, b->digest);
+        if (!b->path && !path_exists(place))
+            return error_set(err, ENOENT, "layer blob sha256:%s is missing", b->digest);
+        int r = b->path ? blob_take(s, b->path, b->digest, b->verified, err) : 0;
         if (r < 0)
             return r;
     }

@@ -85,6 +85,7 @@ int image_remove(struct store *s, const char *name, bool force, char ***ret_unta
 struct image_blob {
     const char *path;   /* NULL: in the store already */
     const char *digest; /* hex */
+    bool verified;      /* the digest was just calculated from that very file */
 };
 /* Adds an image from its config and manifest bytes. All blobs are verified against their digests,
  * layers unpacked, where they are not there yet, and checked against the diff ids of the config.

@@ -111,7 +111,10 @@ static int find_diff_id(struct tarball *t, struct error *err)
 {
     _cleanup_blob_ struct blob *blob = NULL;
     int r = blob_open(t->path, &blob, err);
-    return r < 0 ? r : blob_finish(blob, t->diff_id, err);
+    if (r < 0 || !string_equal(blob_compression(blob), "none"))
+        return r < 0 ? r : blob_finish(blob, t->diff_id, err);
+    memcpy(t->diff_id, t->digest, sizeof(t->diff_id));
+    return 0;
 }
 
 static struct json *history(const struct import_options *o, const struct tarball *t,
@@ -179,7 +182,7 @@ static int add(struct store *s, const struct import_options *o, const struct tar
                const struct json *config, const char *name, struct image **ret, struct error *err)
 {
     _cleanup_free_ char *text = js_dump(config, 0);
-    struct image_blob blob = {.path = t->path, .digest = t->digest};
+    struct image_blob blob = {.path = t->path, .digest = t->digest, .verified = true};
     struct image_source source = {
         .config = text,
         .config_size = strlen(text),

@@ -60,7 +60,8 @@ static int add_parts(struct store *s, const struct parts *p, const char *name,
     size_t count = strv_length(p->files);
     _cleanup_free_ struct image_blob *blobs = xcalloc(count + 1, sizeof(*blobs));
     for (size_t i = 0; i < count; i++)
-        blobs[i] = (struct image_blob){.path = p->files[i], .digest = p->digests[i]};
+        blobs[i] =
+            (struct image_blob){.path = p->files[i], .digest = p->digests[i], .verified = true};
     struct image_source source = {
         .config = p->config.data,
         .config_size = p->config.size,
