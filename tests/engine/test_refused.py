@@ -6,8 +6,7 @@ from harness.case import check, equal
 OBJECTS = {"io_uring": "io_uring", "tcp": "socket", "unix": "socket", "epoll": "epoll",
            "eventfd": "eventfd", "signalfd": "signalfd", "timerfd": "timerfd",
            "inotify": "inotify", "memfd": "memfd", "deleted": "deleted", "pidfd": "pidfd",
-           "sysv": "System V", "packets": "packet",
-           "fifo": "fifo"}
+           "sysv": "shared memory segment", "fifo": "fifo"}
 
 
 def refuse(t, thing, word):

@@ -75,12 +75,6 @@ static int make_deleted(void)
     return f;
 }
 
-static int make_packets(void)
-{
-    int ends[2];
-    return pipe2(ends, O_DIRECT) == 0 ? ends[1] : -1;
-}
-
 static int make_fifo(void)
 {
     unlink("/tmp/fifo");
@@ -106,7 +100,7 @@ static const struct {
     {"epoll", make_epoll},       {"eventfd", make_eventfd}, {"signalfd", make_signalfd},
     {"timerfd", make_timerfd},   {"inotify", make_inotify}, {"memfd", make_memfd},
     {"deleted", make_deleted},   {"pidfd", make_pidfd},     {"sysv", make_sysv},
-    {"packets", make_packets},   {"fifo", make_fifo},
+    {"fifo", make_fifo},
 };
 
 static void verify(void)
