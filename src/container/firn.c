@@ -52,6 +52,16 @@ static int read_self(char **ret, struct error *err)
     return 0;
 }
 
+/* conmon calls us from another directory. */
+static void add_program(char ***v, const char *option, const char *name)
+{
+    if (!name)
+        return;
+    _cleanup_free_ char *path = strchr(name, '/') ? realpath(name, NULL) : NULL;
+    strv_add(v, option);
+    strv_add(v, path ? path : name);
+}
+
 static char **make_exit_command(const struct firn *firn, const struct firn_options *o)
 {
     char **v = NULL;
@@ -64,14 +74,8 @@ static char **make_exit_command(const struct firn *firn, const struct firn_optio
     strv_add(&v, firn->log_level_name);
     strv_add(&v, "--cgroup-manager");
     strv_add(&v, firn->cgroup_manager);
-    if (o->runtime) {
-        strv_add(&v, "--runtime");
-        strv_add(&v, o->runtime);
-    }
-    if (o->conmon) {
-        strv_add(&v, "--conmon");
-        strv_add(&v, o->conmon);
-    }
+    add_program(&v, "--runtime", o->runtime);
+    add_program(&v, "--conmon", o->conmon);
     STRV_FOREACH(flag, firn->runtime_flags)
     {
         strv_add(&v, "--runtime-flag");

@@ -68,32 +68,58 @@ static enum container_state living_state(const struct container *c)
     return path_exists(stopping) ? CONTAINER_STOPPING : CONTAINER_RUNNING;
 }
 
+/* Nothing is left of a run: what the database says of it. */
+static int recorded_status(struct container *c, struct container_status *s, struct error *err)
+{
+    const struct container_facts *f = &c->facts;
+    /* It ended after these facts were read; or the machine did while it ran. */
+    if (f->started_at > f->finished_at) {
+        int r = container_refresh(c, err);
+        if (r < 0)
+            return r;
+    }
+    bool lost = f->started_at > f->finished_at;
+    s->state = f->started_at || f->finished_at ? CONTAINER_EXITED : CONTAINER_CREATED;
+    s->started_at = f->started_at;
+    s->exit_code = lost ? EXIT_CODE_UNKNOWN : f->exit_code;
+    s->finished_at = lost ? f->started_at : f->finished_at;
+    return 0;
+}
+
+/* The init is gone: conmon is about to say how it ended, has said it, or never will. */
+static int ended_status(struct container *c, struct container_status *s, struct error *err)
+{
+    struct process again;
+    monitor_exit_wait(c, EXIT_FILE_PATIENCE);
+    s->state = CONTAINER_STOPPED;
+    if (monitor_exit_read(c, &s->exit_code, &s->finished_at) == 0)
+        return 0;
+    if (!read_process(c, &again))
+        return recorded_status(c, s, err); /* cleaned up while we looked */
+    s->exit_code = EXIT_CODE_UNKNOWN;
+    s->finished_at = now_ns();
+    return 0;
+}
+
 int container_status(struct container *c, struct container_status *ret, struct error *err)
 {
     struct container_status s = {.started_at = c->facts.started_at};
+    struct process init = {0};
+    int r = 0;
     pid_t conmon = monitor_pid(c);
     if (conmon > 0)
         process_identify(conmon, &s.conmon);
-    if (!read_process(c, &s.init)) {
-        bool ran = s.started_at || c->facts.finished_at;
-        s.state = ran ? CONTAINER_EXITED : CONTAINER_CREATED;
-        s.exit_code = c->facts.exit_code;
-        s.finished_at = c->facts.finished_at;
-    } else if (process_alive(&s.init)) {
+    if (!read_process(c, &init)) {
+        r = recorded_status(c, &s, err);
+    } else if (process_alive(&init)) {
         s.state = living_state(c);
-        *ret = s;
-        return 0;
+        s.init = init;
     } else {
-        /* conmon is about to say how it ended, or never will. */
-        s.state = CONTAINER_STOPPED;
-        s.exit_code = EXIT_CODE_UNKNOWN;
-        s.finished_at = now_ns();
-        monitor_exit_wait(c, EXIT_FILE_PATIENCE);
-        monitor_exit_read(c, &s.exit_code, &s.finished_at);
+        r = ended_status(c, &s, err);
     }
-    s.init = (struct process){0};
-    *ret = s;
-    return 0;
+    if (r == 0)
+        *ret = s;
+    return r;
 }
 
 char *container_status_text(const struct container_status *s)
