@@ -148,6 +148,34 @@ static int make_room(struct maker *m, struct error *err)
     return batch_run(b, err);
 }
 
+static const FownEntry *owner_of(const FileEntry *f)
+{
+    return f->reg ? f->reg->fown : f->pipe ? f->pipe->fown : f->tty ? f->tty->fown : NULL;
+}
+
+static uint32_t flags_of(const FileEntry *f)
+{
+    return f->reg ? f->reg->flags : f->pipe ? f->pipe->flags : f->tty ? f->tty->flags : 0;
+}
+
+/* F_SETOWN, F_SETSIG and O_ASYNC, which open(2) does not take. */
+static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *err)
+{
+    const FownEntry *owner = owner_of(f);
+    struct batch *b = m->batch;
+    if (!owner || (!owner->pid && !owner->signum))
+        return 0;
+    struct f_owner_ex to = {(enum __pid_type)owner->pid_type, (pid_t)owner->pid};
+    batch_reset(b);
+    if (owner->signum)
+        batch_call(b, "set the signal of a file", SYS_fcntl, (uint64_t)fd, F_SETSIG, owner->signum);
+    if (owner->pid)
+        batch_try(b, SYS_fcntl, (uint64_t)fd, F_SETOWN_EX, batch_data(b, &to, sizeof(to)));
+    if (flags_of(f) & O_ASYNC)
+        batch_call(b, "make a file asynchronous", SYS_fcntl, (uint64_t)fd, F_SETFL, flags_of(f));
+    return batch_run(b, err);
+}
+
 static int make(struct maker *m, uint32_t id, struct error *err)
 {
     const FileEntry *f = restore_file(m->restore, id);
@@ -160,8 +188,10 @@ static int make(struct maker *m, uint32_t id, struct error *err)
     batch_reset(m->batch);
     int fd = resource_of_type(f->type)->restore(m, f, err);
     int high = fd < 0 ? fd : fd >= m->restore->base_fd ? fd : maker_raise(m, fd, err);
-    if (high >= 0)
-        *offer = (struct offer){m->task, high};
+    int owned = high < 0 ? high : set_owner(m, f, high, err);
+    if (owned < 0)
+        return owned;
+    *offer = (struct offer){m->task, high};
     return high;
 }
 

@@ -40,6 +40,7 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     struct dump *d = xcalloc(1, sizeof(*d));
     d->options = *options;
     d->arena = arena_new();
+    d->extra = js_object();
     d->root_fd = -1;
     d->ended = true; /* nothing to release yet */
     *ret = d;
@@ -189,6 +190,7 @@ void dump_free(struct dump *d)
     free(d->shared);
     free(d->pipes);
     free(d->ttys);
+    js_unref(d->extra);
     arena_free(d->arena);
     free(d);
 }

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "engine/batch.h"
 #include "engine/engine.h"
+#include "engine/extra.h"
 #include "engine/freeze.h"
 #include "engine/task.h"
 #include "engine/vma.h"
@@ -41,6 +42,8 @@ struct pipe_state {
     uint32_t id; /* its inode */
     void *data;  /* what stands in it */
     size_t size;
+    size_t *packets; /* sizes of the pieces it is read in */
+    size_t packet_count;
     uint32_t capacity;
     bool stdio;          /* leads to the container's monitor */
     bool reader, writer; /* ends held inside the container */
@@ -64,6 +67,7 @@ struct dump {
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
     uint32_t next_pages_id;
+    struct json *extra; /* see extra.h */
     bool ended;
     int64_t frozen_at_us;
     struct dump_stats stats;

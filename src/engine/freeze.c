@@ -60,8 +60,7 @@ static struct frozen *add(struct freezer *f, pid_t tid, pid_t process)
 
 static void forget(struct frozen *t)
 {
-    t->process = 0; /* stays in the table as a tombstone: tid known, thread gone */
-    t->stopped = true;
+    t->gone = t->stopped = true;
 }
 
 /* ---- members of the tree ---- */
@@ -254,7 +253,7 @@ static int collect(struct freezer *f, int64_t deadline_us)
 void thaw(struct freezer *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->threads[i].stopped && f->threads[i].process >= 0)
+        if (f->threads[i].stopped && !f->threads[i].gone)
             ptrace(PTRACE_DETACH, f->threads[i].tid, 0, 0);
     freezer_free(f);
 }
@@ -285,7 +284,7 @@ static int attempt(const struct dump_options *o, struct freezer *f, struct error
 static void back_off(struct freezer *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->threads[i].stopped)
+        if (f->threads[i].stopped && !f->threads[i].gone)
             ptrace(PTRACE_DETACH, f->threads[i].tid, 0, 0);
     int64_t deadline = monotonic_us() + ATTEMPT_US;
     for (size_t i = 0; i < f->count; i++) {

@@ -8,6 +8,7 @@
 struct frozen {
     pid_t tid, process;
     bool stopped;
+    bool gone;       /* it died meanwhile; the entry stays so that its tid is known */
     int stop_signal; /* of a group stop, else 0 */
 };
 

@@ -129,8 +129,17 @@ int images_write_files(struct dump *d, struct error *err)
     return r < 0 ? r : terminal_write_images(d, err);
 }
 
+static int write_extra(struct dump *d, struct error *err)
+{
+    _cleanup_free_ char *text = js_dump(d->extra, 1);
+    return sink_put(d->sink, EXTRA_FILE, text, strlen(text), err);
+}
+
 int images_write_inventory(struct dump *d, struct error *err)
 {
+    int r = write_extra(d, err);
+    if (r < 0)
+        return r;
     InventoryEntry e = INVENTORY_ENTRY__INIT;
     e.img_version = 2;
     e.has_fdinfo_per_id = e.fdinfo_per_id = true;

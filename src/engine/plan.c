@@ -1,9 +1,11 @@
 /* Reads all images but the pages into memory. Nothing is done to any process here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
 #include "engine/restore.h"
 
 enum { TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6, TASK_STATE_DEAD = 2 };
@@ -195,6 +197,15 @@ const SeccompEntry *restore_seccomp(const struct restore *r)
     return r->seccomp;
 }
 
+static int load_extra(struct restore *r, struct error *err)
+{
+    _cleanup_buf_ struct buf text = {0};
+    if (faccessat(r->dirfd, EXTRA_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    int n = file_read_at(r->dirfd, EXTRA_FILE, 0, &text, err);
+    return n < 0 ? n : js_parse(text.data, text.size, EXTRA_FILE, &r->extra, err);
+}
+
 int plan_load(struct restore *r, struct error *err)
 {
     InventoryEntry *inventory;
@@ -211,5 +222,5 @@ int plan_load(struct restore *r, struct error *err)
         n = load_pipes(r, err);
     if (n == 0 && image_exists(r->dirfd, IMAGE_SECCOMP, 0))
         n = get(r, IMAGE_SECCOMP, 0, &r->seccomp, err);
-    return n;
+    return n < 0 ? n : load_extra(r, err);
 }

@@ -145,6 +145,7 @@ void restore_free(struct restore *r)
         message_free(r->loaded.messages[i]);
     free(r->loaded.images);
     free(r->loaded.messages);
+    js_unref(r->extra);
     free(r->pipes);
     free(r->parked);
     free(r->nurseries);

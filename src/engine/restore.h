@@ -49,6 +49,7 @@ struct restore {
     size_t pipe_count, pipe_room;
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
+    struct json *extra; /* see extra.h; NULL: none */
     struct nursery *nurseries;
     size_t nursery_count, nursery_room;
     /* Room in every address space that no process of the dump uses: the stage, a place to park the

@@ -55,15 +55,20 @@ static int collect_members(struct dump *d, struct members *m, struct error *err)
     return 0;
 }
 
+static bool belongs(const struct frozen *f, pid_t pid)
+{
+    return f->process == pid && !f->gone;
+}
+
 static int fill_threads(struct dump *d, struct task *t, struct error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < d->freezer.count; i++)
-        count += d->freezer.threads[i].process == t->pid;
+        count += belongs(&d->freezer.threads[i], t->pid);
     t->threads = arena_array_of(d->arena, struct thread, count);
     for (size_t i = 0; i < d->freezer.count; i++) {
         const struct frozen *f = &d->freezer.threads[i];
-        if (f->process != t->pid)
+        if (!belongs(f, t->pid))
             continue;
         struct thread *th = &t->threads[t->thread_count++];
         int r = proc_status_read(t->pid, f->tid, &th->status);
@@ -105,7 +110,7 @@ static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *er
     if (t->stat.state == 'Z') {
         size_t live = 0;
         for (size_t i = 0; i < d->freezer.count; i++)
-            live += d->freezer.threads[i].process == pid;
+            live += belongs(&d->freezer.threads[i], pid);
         if (live == 0) {
             t->state = TASK_ZOMBIE;
             return 0;
@@ -152,7 +157,7 @@ int dump_tree(struct dump *d, struct error *err)
     for (size_t i = 0; r >= 0 && i < d->freezer.count; i++) {
         struct frozen *f = &d->freezer.threads[i];
         struct proc_status s;
-        if (f->process == 0 && proc_status_read(f->tid, f->tid, &s) == 0)
+        if (f->process == 0 && !f->gone && proc_status_read(f->tid, f->tid, &s) == 0)
             f->process = s.process;
     }
     if (r < 0)

@@ -33,7 +33,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     reg_file_entry__init(reg);
     reg->id = entry->id;
     reg->flags = f->flags;
-    reg->fown = no_owner(d);
+    reg->fown = descriptor_owner(d, f);
     reg->name = arena_strdup(d->arena, device_path(f));
     reg->has_mode = true;
     reg->mode = f->st.st_mode;

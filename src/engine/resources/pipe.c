@@ -30,6 +30,21 @@ static struct pipe_state *find_pipe(struct dump *d, uint32_t id)
     return &d->pipes[d->pipe_count++];
 }
 
+/* A read ends where a packet (O_DIRECT) ends, so each read is one write when it comes back. */
+static int read_packets(struct dump *d, int fd, struct pipe_state *p, size_t size)
+{
+    p->data = arena_alloc(d->arena, size);
+    p->packets = arena_array_of(d->arena, size_t, size);
+    while (p->size < size) {
+        ssize_t n = read(fd, (char *)p->data + p->size, size - p->size);
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p->packets[p->packet_count++] = (size_t)n;
+        p->size += (size_t)n;
+    }
+    return 0;
+}
+
 /* Reads without taking anything out: tee(2) into a pipe of our own. */
 static int read_content(struct dump *d, int fd, struct pipe_state *p)
 {
@@ -48,10 +63,7 @@ static int read_content(struct dump *d, int fd, struct pipe_state *p)
     ssize_t n = tee(fd, to, (size_t)waiting, SPLICE_F_NONBLOCK);
     if (n != waiting)
         return n < 0 ? -errno : -EIO;
-    p->data = arena_alloc(d->arena, (size_t)n);
-    p->size = (size_t)n;
-    n = read_full(from, p->data, p->size);
-    return n == (ssize_t)p->size ? 0 : -EIO;
+    return read_packets(d, from, p, (size_t)n);
 }
 
 static int note_end(struct dump *d, const struct descriptor *f, const FileEntry *entry,
@@ -62,9 +74,6 @@ static int note_end(struct dump *d, const struct descriptor *f, const FileEntry 
         p->stdio = true;
         return 0;
     }
-    if (f->flags & O_DIRECT)
-        return error_set(err, ENOTSUP, "%s is a pipe in packet mode, which firn cannot save yet",
-                         descriptor_name(d, f));
     _cleanup_close_ int fd = descriptor_borrow(f);
     if (fd < 0)
         return error_errno(err, -fd, "cannot look at %s", descriptor_name(d, f));
@@ -85,7 +94,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     pipe->id = entry->id;
     pipe->pipe_id = (uint32_t)f->st.st_ino;
     pipe->flags = f->flags;
-    pipe->fown = no_owner(d);
+    pipe->fown = descriptor_owner(d, f);
     entry->type = FD_TYPES__PIPE;
     entry->pipe = pipe;
     return note_end(d, f, entry, err);
@@ -108,7 +117,7 @@ static void become_null(struct dump *d, FileEntry *entry)
     reg_file_entry__init(reg);
     reg->id = entry->id;
     reg->flags = entry->pipe->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND);
-    reg->fown = no_owner(d);
+    reg->fown = entry->pipe->fown;
     reg->name = arena_strdup(d->arena, "/dev/null");
     reg->has_mode = true;
     reg->mode = S_IFCHR | 0666;
@@ -150,36 +159,58 @@ int pipe_write_images(struct dump *d, struct error *err)
         const struct pipe_state *p = &d->pipes[i];
         if (p->stdio || !p->reader)
             continue;
-        PipeDataEntry e = PIPE_DATA_ENTRY__INIT;
-        e.pipe_id = p->id;
-        e.bytes = (uint32_t)p->size;
-        e.has_size = true;
-        e.size = p->capacity;
-        image_writer_add(w, &e);
-        image_writer_raw(w, p->data, p->size);
+        const char *data = p->data;
+        for (size_t j = 0; j == 0 || j < p->packet_count; j++) {
+            PipeDataEntry e = PIPE_DATA_ENTRY__INIT;
+            e.pipe_id = p->id;
+            e.bytes = p->packet_count ? (uint32_t)p->packets[j] : 0;
+            e.has_size = true;
+            e.size = p->capacity;
+            image_writer_add(w, &e);
+            image_writer_raw(w, data, e.bytes);
+            data += e.bytes;
+        }
     }
     return image_writer_put(w, d->sink, err);
 }
 
 /* ---- restore ---- */
 
-static int fill(struct maker *m, const struct pipe_state *c, int write_end, struct error *err)
+static int fill_packet(struct maker *m, const char *data, size_t size, int write_end,
+                       struct error *err)
 {
-    if (!c)
-        return 0;
-    if (c->capacity && maker_call(m, err, "set the size of a pipe", SYS_fcntl, (uint64_t)write_end,
-                                  F_SETPIPE_SZ, c->capacity) < 0)
-        return -err->code;
-    for (size_t done = 0; done < c->size;) {
-        size_t step = c->size - done < 65536 ? c->size - done : 65536;
+    for (size_t done = 0; done < size;) {
+        size_t step = size - done < 65536 ? size - done : 65536;
         batch_reset(m->batch);
-        remote_addr at = batch_data(m->batch, (const char *)c->data + done, step);
+        remote_addr at = batch_data(m->batch, data + done, step);
         int64_t n = maker_call(m, err, "fill a pipe", SYS_write, (uint64_t)write_end, at, step);
         if (n != (int64_t)step)
             return n < 0 ? (int)n : error_set(err, EIO, "cannot fill a pipe");
         done += step;
     }
     return 0;
+}
+
+/* All entries of this pipe; several of them are packets. */
+static int fill(struct maker *m, uint32_t id, int write_end, struct error *err)
+{
+    const struct restore *r = m->restore;
+    size_t count = 0;
+    uint32_t capacity = 0;
+    for (size_t i = 0; i < r->pipe_count; i++)
+        if (r->pipes[i].id == id)
+            count++, capacity = r->pipes[i].capacity;
+    if (capacity && maker_call(m, err, "set the size of a pipe", SYS_fcntl, (uint64_t)write_end,
+                               F_SETPIPE_SZ, capacity) < 0)
+        return -err->code;
+    if (count > 1 && maker_call(m, err, "set packet mode", SYS_fcntl, (uint64_t)write_end, F_SETFL,
+                                O_DIRECT) < 0)
+        return -err->code;
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->pipe_count; i++)
+        if (r->pipes[i].id == id)
+            n = fill_packet(m, r->pipes[i].data, r->pipes[i].size, write_end, err);
+    return n;
 }
 
 /* Both ends are made at once and parked in the process that needs one first. Every description is
@@ -199,12 +230,8 @@ static int make_pair(struct maker *m, uint32_t id, struct error *err)
     const CredsEntry *creds = m->task->threads[0].core->thread_core->creds;
     maker_call(m, NULL, "give a pipe its owner", SYS_fchown, (uint64_t)read_end, creds->euid,
                creds->egid);
-    for (size_t i = 0; i < m->restore->pipe_count; i++)
-        if (m->restore->pipes[i].id == id)
-            return restore_park(m->restore, id, m->task, read_end, write_end),
-                   fill(m, &m->restore->pipes[i], write_end, err);
     restore_park(m->restore, id, m->task, read_end, write_end);
-    return 0;
+    return fill(m, id, write_end, err);
 }
 
 /* A description of its own on the pipe, as open(2) of a FIFO gives one. */
@@ -212,7 +239,7 @@ static int open_end(struct maker *m, int fd, uint32_t flags, struct error *err)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int end = maker_open(m, path, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND), err);
+    int end = maker_open(m, path, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_DIRECT), err);
     maker_call(m, NULL, "close a pipe", SYS_close, (uint64_t)fd);
     return end;
 }

@@ -41,15 +41,12 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     if (f->locked)
         return error_set(err, ENOTSUP, "%s holds a lock on %s, which firn cannot save yet",
                          descriptor_name(d, f), f->link);
-    if (f->flags & O_ASYNC)
-        return error_set(err, ENOTSUP, "%s has O_ASYNC set, which firn cannot save yet",
-                         descriptor_name(d, f));
     RegFileEntry *reg = arena_new_of(d->arena, RegFileEntry);
     reg_file_entry__init(reg);
     reg->id = entry->id;
     reg->flags = f->flags;
     reg->pos = (uint64_t)f->pos;
-    reg->fown = no_owner(d);
+    reg->fown = descriptor_owner(d, f);
     reg->name = arena_strdup(d->arena, f->link);
     reg->has_mode = true;
     reg->mode = f->st.st_mode;

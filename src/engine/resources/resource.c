@@ -1,6 +1,7 @@
 #include "engine/resources/resource.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -88,9 +89,27 @@ int descriptor_stdio(const struct dump *d, const struct descriptor *f)
     return -1;
 }
 
-FownEntry *no_owner(struct dump *d)
+/* fcntl(2) F_SETOWN, F_SETSIG: whom the file's signals go to. Seen from outside the pid is ours. */
+FownEntry *descriptor_owner(struct dump *d, const struct descriptor *f)
 {
     FownEntry *e = arena_new_of(d->arena, FownEntry);
     fown_entry__init(e);
+    _cleanup_close_ int fd = f->fd < 0 || f->flags & O_PATH ? -1 : descriptor_borrow(f);
+    struct f_owner_ex owner = {0};
+    if (fd < 0 || fcntl(fd, F_GETOWN_EX, &owner) < 0 || owner.pid <= 0)
+        return e;
+    int signal = fcntl(fd, F_GETSIG);
+    e->signum = signal > 0 ? (uint32_t)signal : 0;
+    for (size_t i = 0; i < d->tree.count; i++) {
+        const struct task *t = &d->tree.tasks[i];
+        pid_t seen = owner.type == F_OWNER_PGRP ? t->stat.group : t->pid;
+        if (seen == owner.pid) {
+            e->pid_type = (uint32_t)owner.type;
+            e->pid = (uint32_t)(owner.type == F_OWNER_PGRP ? t->group : t->vpid);
+        }
+        for (size_t j = 0; owner.type == F_OWNER_TID && j < t->thread_count; j++)
+            if (t->threads[j].puppet.tid == owner.pid)
+                e->pid_type = F_OWNER_TID, e->pid = (uint32_t)t->threads[j].puppet.vtid;
+    }
     return e;
 }

@@ -48,7 +48,8 @@ int descriptor_borrow(const struct descriptor *f);
 const char *descriptor_name(const struct dump *d, const struct descriptor *f);
 /* 0..2 if this is what the runtime gave init as standard descriptor, else -1. */
 int descriptor_stdio(const struct dump *d, const struct descriptor *f);
-FownEntry *no_owner(struct dump *d);
+/* Who gets its signals, for the entry's `fown`. */
+FownEntry *descriptor_owner(struct dump *d, const struct descriptor *f);
 
 /* Writes what the resources have collected besides their entries. */
 int pipe_write_images(struct dump *d, struct error *err);

@@ -105,7 +105,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     tty->id = entry->id;
     tty->tty_info_id = (uint32_t)minor(f->st.st_rdev) + 1;
     tty->flags = f->flags;
-    tty->fown = no_owner(d);
+    tty->fown = descriptor_owner(d, f);
     entry->type = FD_TYPES__TTY;
     entry->tty = tty;
     return add_info(d, f, tty->tty_info_id, err);

@@ -1,15 +1,54 @@
-/* Name, scheduling policy and niceness of a thread. */
+/* Name, scheduling policy, niceness, processor affinity, I/O priority and timer slack of a thread.
+ */
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include "engine/restore.h"
 #include "engine/state.h"
+
+#define IOPRIO_WHO_PROCESS 1
+
+static void *ask(struct look *l)
+{
+    size_t *slack = arena_new_of(l->dump->arena, size_t);
+    *slack = batch_try(l->batch, SYS_prctl, PR_GET_TIMERSLACK);
+    return slack;
+}
+
+/* As a list of processors, only when it is not all of them. */
+static void take_affinity(pid_t tid, struct json *extra)
+{
+    cpu_set_t set, all;
+    if (sched_getaffinity(tid, sizeof(set), &set) < 0 ||
+        sched_getaffinity(getpid(), sizeof(all), &all) < 0 || CPU_EQUAL(&set, &all))
+        return;
+    struct json *list = js_array();
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            js_push(list, js_int(cpu));
+    js_set(extra, "affinity", list);
+}
+
+static void take_extra(struct look *l, int64_t slack)
+{
+    pid_t tid = l->thread->puppet.tid;
+    struct json *extra = extra_of(l->dump->extra, "threads", (uint64_t)l->thread->puppet.vtid);
+    long ioprio = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, tid);
+    if (slack > 0)
+        js_set(extra, "timerSlack", js_int(slack));
+    if (ioprio > 0)
+        js_set(extra, "ioPriority", js_int(ioprio));
+    take_affinity(tid, extra);
+}
 
 static int take(struct look *l, void *asked, struct error *err)
 {
+    take_extra(l, batch_result(l->batch, *(size_t *)asked));
     struct process_stat s;
     ThreadCoreEntry *thc = l->thread->core->thread_core;
     int r = process_stat_read(l->task->pid, l->thread->puppet.tid, &s);
@@ -28,8 +67,38 @@ static int take(struct look *l, void *asked, struct error *err)
     return 0;
 }
 
+/* Processors that are not here (any more) are left out; none left: all. */
+static void restore_affinity(struct revival *v, const struct json *list)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    JSON_FOREACH(list, i)
+    {
+        int64_t cpu = js_int_value(js_at(list, i));
+        if (cpu >= 0 && cpu < CPU_SETSIZE)
+            CPU_SET((int)cpu, &set);
+    }
+    if (js_count(list))
+        batch_try(v->batch, SYS_sched_setaffinity, 0, sizeof(set),
+                  batch_data(v->batch, &set, sizeof(set)));
+}
+
+static void restore_extra(struct revival *v)
+{
+    const struct json *extra =
+        extra_find(v->restore->extra, "threads", (uint64_t)v->thread->puppet.vtid);
+    int64_t slack = js_get_int(extra, "timerSlack", 0);
+    int64_t ioprio = js_get_int(extra, "ioPriority", 0);
+    if (slack > 0)
+        batch_try(v->batch, SYS_prctl, PR_SET_TIMERSLACK, (uint64_t)slack);
+    if (ioprio > 0)
+        batch_try(v->batch, SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (uint64_t)ioprio);
+    restore_affinity(v, js_get(extra, "affinity"));
+}
+
 static int restore(struct revival *v, struct error *err)
 {
+    restore_extra(v);
     const ThreadCoreEntry *thc = v->thread->core->thread_core;
     struct batch *b = v->batch;
     const char *comm = thc->comm             ? thc->comm
@@ -48,4 +117,4 @@ static int restore(struct revival *v, struct error *err)
     return 0;
 }
 
-const struct state_part state_scheduling = {"scheduling", NULL, take, restore};
+const struct state_part state_scheduling = {"scheduling", ask, take, restore};
