@@ -104,12 +104,9 @@ static int write_stats(struct dump *d, struct target *t, struct error *err)
     return r;
 }
 
-static int write_all(struct snapshot *s, struct dump *d, struct error *err)
+static int write_all(struct snapshot *s, struct target *t, struct dump *d, struct error *err)
 {
-    _cleanup_(target_freep) struct target *t = NULL;
-    int r = open_target(s->c, s->options, &t, err);
-    if (r == 0)
-        r = snapshot_write(s, t, err);
+    int r = snapshot_write(s, t, err);
     if (r == 0)
         r = write_processes(s->c, d, t, err);
     if (r == 0)
@@ -182,6 +179,9 @@ static int checkpoint_running(struct job *job, struct container *c,
     int r = snapshot_prepare(&s, err);
     if (r == 0)
         r = read_stdio(c, &stdio, err);
+    _cleanup_(target_freep) struct target *t = NULL;
+    if (r == 0)
+        r = open_target(c, q->options, &t, err);
     if (r < 0)
         return r;
     _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
@@ -196,7 +196,7 @@ static int checkpoint_running(struct job *job, struct container *c,
     struct dump *d = NULL;
     r = dump_freeze(&o, &d, err);
     if (r == 0)
-        r = write_all(&s, d, err);
+        r = write_all(&s, t, d, err);
     if (r == 0 && job_cancelled(job))
         r = error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
                            c->name);

@@ -22,7 +22,6 @@ struct loop {
     struct detach_keys keys;
     sigset_t old_mask;
     int signal_fd;
-    bool output_gone[2];
     bool input_over;
 };
 
@@ -94,16 +93,9 @@ static int on_signal(struct loop *l)
 
 /* --- bytes --------------------------------------------------------------------------------- */
 
-/* A reader of ours that went away does not stop the container. */
-static void pass_on(struct loop *l, int which, const char *data, size_t size)
-{
-    int fd = which == 1 ? l->options->stderr_fd : l->options->stdout_fd;
-    if (fd >= 0 && !l->output_gone[which] && write_full(fd, data, size) < 0)
-        l->output_gone[which] = true;
-}
-
-/* Returns 1 at the end of the stream. */
-static int on_output(struct loop *l)
+/* Returns 1 at the end of the stream. Without a reader for its output there is nothing left to do
+ * for us; the container goes on. */
+static int on_output(struct loop *l, struct error *err)
 {
     char packet[MONITOR_PACKET_MAX];
     ssize_t n = recv(l->s->fd, packet, sizeof(packet), 0);
@@ -111,9 +103,13 @@ static int on_output(struct loop *l)
         return 0;
     if (n <= 0)
         return 1;
-    if (packet[0] == MONITOR_STDOUT || packet[0] == MONITOR_STDERR)
-        pass_on(l, packet[0] == MONITOR_STDERR, packet + 1, (size_t)n - 1);
-    return 0;
+    int fd = packet[0] == MONITOR_STDOUT   ? l->options->stdout_fd
+             : packet[0] == MONITOR_STDERR ? l->options->stderr_fd
+                                           : -1;
+    int r = fd < 0 ? 0 : write_full(fd, packet + 1, (size_t)n - 1);
+    if (r < 0)
+        error_errno(err, -r, "cannot write what the container says");
+    return r;
 }
 
 static void end_input(struct loop *l)
@@ -163,8 +159,9 @@ static int loop_run(struct loop *l, struct error *err)
             return error_errno(err, errno, "cannot wait for the container's output");
         if (p[2].revents && on_signal(l) < 0)
             return error_kind_set(err, ERROR_CANCELLED, "interrupted");
-        if (p[0].revents && on_output(l))
-            return ATTACH_ENDED;
+        int r = p[0].revents ? on_output(l, err) : 0;
+        if (r != 0)
+            return r < 0 ? r : ATTACH_ENDED;
         if (p[1].revents && on_input(l))
             return ATTACH_DETACHED;
     }

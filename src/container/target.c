@@ -108,11 +108,11 @@ struct sink *target_sink(struct target *t, const char *prefix)
     return sink_prefix(t->archive ? archive_sink(t->archive) : t->directory_sink, prefix);
 }
 
-/* The old one goes out of the way and comes back if the new one cannot take its place. */
+/* What stands aside afterwards is the old one; target_free removes it, when nobody waits. */
 static int replace(struct target *t, struct error *err)
 {
     if (renameat2(AT_FDCWD, t->aside, AT_FDCWD, t->final, RENAME_EXCHANGE) == 0)
-        return remove_tree(t->aside, err);
+        return 0;
     if (errno != ENOENT || rename(t->aside, t->final) < 0)
         return error_errno(err, errno, "cannot put the checkpoint at %s", t->final);
     return 0;
@@ -120,14 +120,7 @@ static int replace(struct target *t, struct error *err)
 
 int target_commit(struct target *t, struct error *err)
 {
-    if (t->archive)
-        return archive_writer_commit(t->archive, err);
-    int r = replace(t, err);
-    if (r == 0) {
-        free(t->aside);
-        t->aside = NULL;
-    }
-    return r;
+    return t->archive ? archive_writer_commit(t->archive, err) : replace(t, err);
 }
 
 void target_free(struct target *t)

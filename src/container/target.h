@@ -29,6 +29,6 @@ int target_add_pack(struct target *t, const char *name, const struct pack *p, st
 struct sink *target_sink(struct target *t, const char *prefix);
 
 int target_commit(struct target *t, struct error *err);
-/* Without commit: removes what there is. */
+/* Without commit: removes what there is. After it: removes what was replaced. */
 void target_free(struct target *t);
 DEFINE_CLEANUP(struct target *, target_free);

@@ -53,17 +53,15 @@ static bool holds(char *const *conditions, const struct container_status *s, int
     return false;
 }
 
-/* It removed itself while we waited: its code is kept for a while. */
-static int removed_code(struct container *c, int *ret_code, struct error *err)
+int container_wait_removed(struct firn *firn, const char *id, int *ret_code)
 {
     int64_t code = -1;
     struct error ignored;
-    int r = database_number(c->firn->store->db, -1, &code, &ignored,
-                            "SELECT exit_code FROM exit_codes WHERE container_id = ?", "s", c->id);
+    int r = database_number(firn->store->db, -1, &code, &ignored,
+                            "SELECT exit_code FROM exit_codes WHERE container_id = ?", "s", id);
     if (r < 0 || code < 0)
         return -ENOENT;
     *ret_code = (int)code;
-    *err = (struct error){0};
     return 0;
 }
 
@@ -77,8 +75,11 @@ int container_wait(struct container *c, char *const *conditions, int64_t interva
     for (;;) {
         struct container_status s;
         r = look(c, &s, err);
-        if (r == -ENOENT)
-            return removed_code(c, ret_code, err) == 0 ? 0 : r;
+        /* It removed itself while we waited: its code is kept for a while. */
+        if (r == -ENOENT && container_wait_removed(c->firn, c->id, ret_code) == 0) {
+            *err = (struct error){0};
+            return 0;
+        }
         if (r < 0)
             return r;
         if (holds(conditions, &s, ret_code))

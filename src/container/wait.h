@@ -10,3 +10,7 @@
  * invalid argument`. */
 int container_wait(struct container *c, char *const *conditions, int64_t interval_ns, int *ret_code,
                    struct error *err);
+
+/* The exit code of a container that removed itself some minutes ago at most, by its full id.
+ * -ENOENT without error text: unknown. */
+int container_wait_removed(struct firn *firn, const char *id, int *ret_code);
