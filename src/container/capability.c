@@ -140,8 +140,10 @@ static int list_mask(char *const *options, uint64_t *ret, struct error *err)
 static bool names_all(char *const *options)
 {
     STRV_FOREACH(option, options)
-    if (strcasecmp(*option, "all") == 0)
-        return true;
+    {
+        if (strcasecmp(*option, "all") == 0)
+            return true;
+    }
     return false;
 }
 

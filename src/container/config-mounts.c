@@ -154,8 +154,10 @@ static int put_request(struct draft *d, struct request *q, struct error *err)
         return r;
     struct json *seen = array_at(d->config, "userVolumes");
     JSON_FOREACH(seen, i)
-    if (string_equal(js_text(js_at(seen, i)), q->target))
-        return error_kind_set(err, ERROR_USAGE, "%s: duplicate mount destination", q->target);
+    {
+        if (string_equal(js_text(js_at(seen, i)), q->target))
+            return error_kind_set(err, ERROR_USAGE, "%s: duplicate mount destination", q->target);
+    }
     js_push(seen, js_string(q->target));
     r = mount_options_complete(q->type, &q->options, err);
     if (r < 0)
@@ -272,8 +274,10 @@ static bool target_taken(struct draft *d, const char *target)
 {
     struct json *seen = js_get(d->config, "userVolumes");
     JSON_FOREACH(seen, i)
-    if (string_equal(js_text(js_at(seen, i)), target))
-        return true;
+    {
+        if (string_equal(js_text(js_at(seen, i)), target))
+            return true;
+    }
     return false;
 }
 

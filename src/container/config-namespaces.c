@@ -41,7 +41,9 @@ static int draft_network(struct draft *d, struct error *err)
 {
     const char *mode = "host";
     STRV_FOREACH(network, d->options->networks)
-    mode = *network;
+    {
+        mode = *network;
+    }
     if (d->options->networks && d->options->networks[1])
         return error_kind_set(err, ERROR_USAGE,
                               "several networks are not supported: use --network host or none");

@@ -22,8 +22,10 @@ static char **parse_entrypoint(const char *text)
     if (*text == '[' && js_parse(text, strlen(text), "--entrypoint", &v, NULL) == 0 &&
         js_is_array(v)) {
         JSON_FOREACH(v, i)
-        if (js_text(js_at(v, i)))
-            strv_add(&list, js_text(js_at(v, i)));
+        {
+            if (js_text(js_at(v, i)))
+                strv_add(&list, js_text(js_at(v, i)));
+        }
     } else if (*text) {
         strv_add(&list, text);
     }
@@ -69,23 +71,33 @@ static int draft_environment(struct draft *d, struct json *process, struct error
     environment_set(&env, "container=podman");
     if (o->env_host)
         STRV_FOREACH(pair, environ)
-    environment_set(&env, *pair);
+        {
+            environment_set(&env, *pair);
+        }
     _cleanup_strv_ char **from_image = image_env(d->image);
     STRV_FOREACH(pair, from_image)
-    environment_set(&env, *pair);
+    {
+        environment_set(&env, *pair);
+    }
     if (o->unset_env_all) {
         strv_free(env);
         env = NULL;
     }
     STRV_FOREACH(key, o->unset_env)
-    environment_unset(&env, *key);
+    {
+        environment_unset(&env, *key);
+    }
     int r = 0;
     STRV_FOREACH(file, o->env_files)
-    if ((r = environment_add_file(&env, *file, err)) < 0)
-        return r;
+    {
+        if ((r = environment_add_file(&env, *file, err)) < 0)
+            return r;
+    }
     STRV_FOREACH(option, o->env)
-    if ((r = environment_add(&env, *option, err)) < 0)
-        return r;
+    {
+        if ((r = environment_add(&env, *option, err)) < 0)
+            return r;
+    }
     js_set(process, "env", js_strings(env));
     return 0;
 }

@@ -176,7 +176,9 @@ int draft_security(struct draft *d, struct error *err)
            privileged ? js_array() : strings_of(read_only, ARRAY_LEN(read_only)));
     js_set(d->own, "seccomp", js_string(privileged ? "unconfined" : "default"));
     STRV_FOREACH(option, d->options->security_opts)
-    if ((r = draft_security_option(d, *option, err)) < 0)
-        return r;
+    {
+        if ((r = draft_security_option(d, *option, err)) < 0)
+            return r;
+    }
     return 0;
 }

@@ -43,8 +43,10 @@ int environment_add(char ***env, const char *option, struct error *err)
     size_t length = strlen(option);
     if (option[length - 1] == '*') {
         STRV_FOREACH(pair, environ)
-        if (strncmp(*pair, option, length - 1) == 0)
-            environment_set(env, *pair);
+        {
+            if (strncmp(*pair, option, length - 1) == 0)
+                environment_set(env, *pair);
+        }
         return 0;
     }
     const char *value = getenv(option);

@@ -29,11 +29,15 @@ static int fill_environment(struct container *c, const struct exec_options *o,
     if (o->tty && !strv_env(env, "TERM"))
         strv_env_set(&env, "TERM", "xterm");
     STRV_FOREACH(file, o->env_files)
-    if ((r = environment_add_file(&env, *file, err)) < 0)
-        return r;
+    {
+        if ((r = environment_add_file(&env, *file, err)) < 0)
+            return r;
+    }
     STRV_FOREACH(option, o->env)
-    if ((r = environment_add(&env, *option, err)) < 0)
-        return r;
+    {
+        if ((r = environment_add(&env, *option, err)) < 0)
+            return r;
+    }
     js_set(process, "env", js_strings(env));
     return 0;
 }

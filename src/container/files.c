@@ -50,7 +50,10 @@ static void add_resolver(struct buf *b, const char *word, char *const *list, boo
     if (!strv_length(list))
         return;
     STRV_FOREACH(entry, list)
-    buf_printf(b, "%s %s%s", entry == list || !one_line ? word : "", *entry, one_line ? "" : "\n");
+    {
+        buf_printf(b, "%s %s%s", entry == list || !one_line ? word : "", *entry,
+                   one_line ? "" : "\n");
+    }
     if (one_line)
         buf_add_char(b, '\n');
 }

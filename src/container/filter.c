@@ -143,15 +143,19 @@ static int match_volume(struct container *c, const char *value, int64_t number, 
 {
     const struct json *volumes = js_get(c->config, "namedVolumes");
     JSON_FOREACH(volumes, i)
-    if (string_equal(js_get_string(js_at(volumes, i), "volumeName"), value) ||
-        string_equal(js_get_string(js_at(volumes, i), "dest"), value))
-        return 1;
+    {
+        if (string_equal(js_get_string(js_at(volumes, i), "volumeName"), value) ||
+            string_equal(js_get_string(js_at(volumes, i), "dest"), value))
+            return 1;
+    }
     const struct json *mounts = js_path(c->config, "spec", "mounts", NULL);
     JSON_FOREACH(mounts, i)
-    if (string_equal(js_get_string(js_at(mounts, i), "type"), "bind") &&
-        (string_equal(js_get_string(js_at(mounts, i), "source"), value) ||
-         string_equal(js_get_string(js_at(mounts, i), "destination"), value)))
-        return 1;
+    {
+        if (string_equal(js_get_string(js_at(mounts, i), "type"), "bind") &&
+            (string_equal(js_get_string(js_at(mounts, i), "source"), value) ||
+             string_equal(js_get_string(js_at(mounts, i), "destination"), value)))
+            return 1;
+    }
     return 0;
 }
 

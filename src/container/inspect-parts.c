@@ -51,8 +51,10 @@ static struct json *constants(const char *text)
 static bool has_option(const struct json *options, const char *name)
 {
     JSON_FOREACH(options, i)
-    if (string_equal(js_text(js_at(options, i)), name))
-        return true;
+    {
+        if (string_equal(js_text(js_at(options, i)), name))
+            return true;
+    }
     return false;
 }
 

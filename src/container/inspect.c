@@ -217,7 +217,9 @@ static struct json *mount_targets(struct container *c)
     _cleanup_json_ struct json *mounts = inspect_mounts(c);
     struct json *list = js_array();
     JSON_FOREACH(mounts, i)
-    js_push(list, js_string(js_get_string(js_at(mounts, i), "Destination")));
+    {
+        js_push(list, js_string(js_get_string(js_at(mounts, i), "Destination")));
+    }
     return list;
 }
 

@@ -62,9 +62,13 @@ static void add_exit_command(struct launch *l, char *const *last)
     char **command = l->c->firn->exit_command;
     add(l, "--exit-command", command[0]);
     STRV_FOREACH(argument, command + 1)
-    add(l, "--exit-command-arg", *argument);
+    {
+        add(l, "--exit-command-arg", *argument);
+    }
     STRV_FOREACH(argument, last)
-    add(l, "--exit-command-arg", *argument);
+    {
+        add(l, "--exit-command-arg", *argument);
+    }
 }
 
 /* What create and exec have in common. `directory` is conmon's bundle. */
@@ -94,7 +98,9 @@ static int add_common(struct launch *l, const char *unit, const char *directory,
     add(l, "--log-level", "error");
     _cleanup_strv_ char **global = runtime_global_arguments(c, l->log_path);
     STRV_FOREACH(argument, global)
-    strv_addf(&l->argv, "--runtime-arg=%s", *argument);
+    {
+        strv_addf(&l->argv, "--runtime-arg=%s", *argument);
+    }
     return 0;
 }
 

@@ -45,7 +45,9 @@ char **runtime_global_arguments(struct container *c, const char *log_path)
         strv_addf(&v, "--log=%s", log_path);
     }
     STRV_FOREACH(flag, c->firn->runtime_flags)
-    strv_addf(&v, "--%s", *flag);
+    {
+        strv_addf(&v, "--%s", *flag);
+    }
     return v;
 }
 

@@ -39,7 +39,9 @@ static struct json *architectures(const struct json *profile, const struct archi
         js_push(list, js_string(name));
         const struct json *sub = js_get(entry, "subArchitectures");
         JSON_FOREACH(sub, s)
-        js_push(list, js_ref(js_at(sub, s)));
+        {
+            js_push(list, js_ref(js_at(sub, s)));
+        }
     }
     return list;
 }
@@ -114,8 +116,10 @@ int seccomp_make(const struct json *profile, uint64_t capabilities, struct json 
     js_set(o, "syscalls", rules);
     const struct json *all = js_get(profile, "syscalls");
     JSON_FOREACH(all, i)
-    if (rule_applies(js_at(all, i), capabilities, our))
-        js_push(rules, convert_rule(js_at(all, i)));
+    {
+        if (rule_applies(js_at(all, i), capabilities, our))
+            js_push(rules, convert_rule(js_at(all, i)));
+    }
     *ret = take_ptr(o);
     return 0;
 }

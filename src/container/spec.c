@@ -81,8 +81,10 @@ static int64_t clip(int64_t value, rlim_t hard)
 static bool has_limit(const struct json *list, const char *type)
 {
     JSON_FOREACH(list, i)
-    if (string_equal(js_get_string(js_at(list, i), "type"), type))
-        return true;
+    {
+        if (string_equal(js_get_string(js_at(list, i), "type"), type))
+            return true;
+    }
     return false;
 }
 
@@ -126,8 +128,10 @@ static void fill_limits(struct container *c, struct json *spec)
 static bool has_mount(const struct json *mounts, const char *target)
 {
     JSON_FOREACH(mounts, i)
-    if (string_equal(js_get_string(js_at(mounts, i), "destination"), target))
-        return true;
+    {
+        if (string_equal(js_get_string(js_at(mounts, i), "destination"), target))
+            return true;
+    }
     return false;
 }
 
@@ -153,8 +157,10 @@ static void add_volumes(struct container *c, struct json *mounts)
         _cleanup_strv_ char **options = js_get_strings(v, "options");
         _cleanup_strv_ char **kept = NULL;
         STRV_FOREACH(option, options)
-        if (strcmp(*option, "nocopy") != 0)
-            strv_add(&kept, *option);
+        {
+            if (strcmp(*option, "nocopy") != 0)
+                strv_add(&kept, *option);
+        }
         add_bind(mounts, source, js_get_string(v, "dest"), kept);
     }
 }

@@ -27,9 +27,11 @@ static int look(struct container *c, struct container_status *s, struct error *e
 static int check_conditions(char *const *conditions, struct error *err)
 {
     STRV_FOREACH(name, conditions)
-    if (container_state_parse(*name) < 0)
-        return error_kind_set(err, ERROR_USAGE, "unknown container state: %s: invalid argument",
-                              *name);
+    {
+        if (container_state_parse(*name) < 0)
+            return error_kind_set(err, ERROR_USAGE, "unknown container state: %s: invalid argument",
+                                  *name);
+    }
     return 0;
 }
 
