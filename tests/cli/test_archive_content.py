@@ -33,8 +33,10 @@ find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -pa
 def listing(t, name="c"):
     """Everything find, stat and md5sum see in the container."""
     out = t.firn("exec", name, "/bin/busybox", "sh", "-c", LISTING).out
-    return [re.sub(r"^('\./?') (.*) \d{10} directory$", r"\1 \2 directory", x)
-            for x in out.splitlines() if not x.startswith(("'./dev'", "'./proc'", "'./sys'"))]
+    # overlayfs counts the links of a directory in its own way, and the root's time is the mounts'
+    lines = [re.sub(r" \d+ (\d+) directory$", r" \1 directory", x) for x in out.splitlines()]
+    return [re.sub(r"^(\./?) (.*) \d{10} directory$", r"\1 \2 directory", x)
+            for x in lines if not x.startswith(("./dev ", "./proc ", "./sys ", "./run "))]
 
 
 def compare(before, after):
