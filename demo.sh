@@ -106,6 +106,8 @@ make_busybox_root() {
     chmod 1777 "$1/tmp"
 }
 
+step "Below, firn is build/firn --root $root --runroot $runroot"
+
 step "An image is made of Debian's static busybox"
 make_busybox_root "$place/busybox"
 tar -C "$place/busybox" -cf "$place/busybox.tar" .
@@ -152,4 +154,4 @@ step "The end"
 run kill -a
 run ps -a
 run rm -a
-printf '\n%sThat was firn: %d lines of log, and not one of them lost.%s\n' "$bold" "$((now + 1))" "$plain"
+printf '\n%sThat was firn. It is built as build/firn; build/firn --help says what else it can.%s\n' "$bold" "$plain"
