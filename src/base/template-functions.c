@@ -212,11 +212,17 @@ static int call_title(struct json **args, size_t count, struct json **ret, struc
     return 0;
 }
 
+/* Widths are for people. */
+static int clamp_width(int64_t width)
+{
+    return width < 0 ? 0 : width > 1000 ? 1000 : (int)width;
+}
+
 static int call_pad(struct json **args, size_t count, struct json **ret, struct error *err)
 {
     struct buf b = {0};
     const char *s = js_text(args[0]);
-    int before = (int)js_int_value(args[1]), after = (int)js_int_value(args[2]);
+    int before = clamp_width(js_int_value(args[1])), after = clamp_width(js_int_value(args[2]));
     if (s && *s)
         buf_printf(&b, "%*s%s%*s", before, "", s, after, "");
     *ret = take_string(&b);
@@ -274,7 +280,7 @@ static void print_verb(const char *verb, size_t size, struct json *arg, struct b
         left |= *c == '-';
         zero |= *c == '0';
     }
-    int width = (int)strtol(c, NULL, 10);
+    int width = clamp_width(strtol(c, NULL, 10));
     char kind = verb[size - 1];
     if (kind == 'x' && js_is_int(arg)) {
         buf_printf(out, zero ? "%0*llx" : "%*llx", left ? -width : width,

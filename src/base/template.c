@@ -1,6 +1,7 @@
 #include "base/template.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -114,16 +115,14 @@ static int parse_number(struct parser *p, struct operand *o, struct error *err)
     char *stop;
     const char *start = p->p;
     long long i = strtoll(start, &stop, 0);
-    struct json *value = NULL;
-    if (*stop == '.' || *stop == 'e' || *stop == 'E')
-        value = js_real(strtod(start, &stop));
-    else
-        value = js_int(i);
-    o->kind = OPERAND_LITERAL;
-    o->literal = keep_literal(p, value);
+    bool real = *stop == '.' || *stop == 'e' || *stop == 'E';
+    double d = real ? strtod(start, &stop) : 0;
     p->p = stop;
-    if (stop < p->end && is_name_char(*stop))
-        return failed(p, err, "bad number syntax: \"%.*s\"", (int)(stop + 1 - start), start);
+    if (stop == start || !isfinite(d) || (stop < p->end && is_name_char(*stop)))
+        return failed(p, err, "bad number syntax: \"%.*s\"", (int)(stop + (stop < p->end) - start),
+                      start);
+    o->kind = OPERAND_LITERAL;
+    o->literal = keep_literal(p, real ? js_real(d) : js_int(i));
     return 0;
 }
 

@@ -178,7 +178,7 @@ static int print_json(struct call *call, const struct image_list *list, struct e
 
 static const char *choose_format(const struct images_options *o)
 {
-    if (o->format)
+    if (o->format && !string_equal(o->format, "table"))
         return o->format;
     if (o->quiet)
         return "{{.ID}}";

@@ -240,7 +240,7 @@ static int sort_rows(const struct ps_options *o, const struct json *rows, struct
 
 static char *choose_format(const struct ps_options *o)
 {
-    if (o->format)
+    if (o->format && !string_equal(o->format, "table"))
         return xstrdup(o->format);
     if (o->quiet)
         return xstrdup("{{.ID}}");

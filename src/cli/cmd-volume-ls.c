@@ -131,7 +131,8 @@ static int run(struct call *call, struct error *err)
         report_json(rows, 2);
         return 0;
     }
-    const char *format = o->format ? o->format : "table {{.Driver}}\t{{.Name}}";
+    bool own = o->format && !string_equal(o->format, "table");
+    const char *format = own ? o->format : "table {{.Driver}}\t{{.Name}}";
     return report_print(&report, o->quiet ? "{{.Name}}" : format, o->no_heading, rows, err);
 }
 

@@ -10,12 +10,14 @@
 
 bool report_is_json(const char *format)
 {
-    static const char *const spellings[] = {"json", "{{json .}}", "{{ json . }}", "{{json . }}",
-                                            "{{ json .}}"};
-    for (size_t i = 0; i < ARRAY_LEN(spellings); i++)
-        if (string_equal(format, spellings[i]))
-            return true;
-    return false;
+    char bare[16];
+    size_t used = 0;
+    for (const char *c = format; c && *c && used < sizeof(bare) - 1; c++)
+        if (!isspace((unsigned char)*c))
+            bare[used++] = *c;
+    bare[used] = 0;
+    return string_equal(bare, "json") || string_equal(bare, "{{json.}}") ||
+           string_equal(bare, "{{json}}");
 }
 
 void report_json(const struct json *value, int indent)

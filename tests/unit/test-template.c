@@ -72,6 +72,8 @@ static void says_what_is_wrong(void)
         {"{{end}}", "template: ps:1: unexpected {{end}}"},
         {"{{}}", "template: ps:1: missing value for command"},
         {"{{.Id )}}", "template: ps:1: unexpected \")\" in command"},
+        {"{{1x}}", "template: ps:1: bad number syntax: \"1x\""},
+        {"{{1e999}}", "template: ps:1: bad number syntax: \"1e999\""},
         {"{{\"x}}", "template: ps:1: unclosed action"},
         {"{{index .Names 9}}", "template: ps:1:2: executing \"ps\" at <index>: error calling "
                                "index: index out of range: 9"},
