@@ -120,7 +120,8 @@ static int end_container(struct container *c, const struct checkpoint_options *o
                          const struct process *init, struct error *err)
 {
     _cleanup_free_ char *local = container_path(c, "checkpoint");
-    const char *path = o->export_path ? o->export_path : local;
+    _cleanup_free_ char *images = container_path(c, LOCAL_CHECKPOINT);
+    const char *path = o->export_path ? o->export_path : images;
     int r = checkpoint_mark_write(c, path, err);
     if (r == 0)
         r = dump_kill(d, err);
@@ -145,7 +146,7 @@ static int go_on(struct container *c, const struct checkpoint_options *o, struct
     c->facts.checkpointed_at = now_ns();
     free(c->facts.checkpoint_path);
     c->facts.checkpoint_path =
-        o->export_path ? xstrdup(o->export_path) : container_path(c, "checkpoint");
+        o->export_path ? xstrdup(o->export_path) : container_path(c, LOCAL_CHECKPOINT);
     return container_save_facts(c, err);
 }
 
@@ -190,6 +191,9 @@ static int checkpoint_running(struct job *job, struct container *c,
         .name = c->name,
         .cgroup = cgroup,
         .stdio = {js_text(js_at(stdio, 0)), js_text(js_at(stdio, 1)), js_text(js_at(stdio, 2))},
+        .tcp_established = q->options->tcp_established,
+        .tcp_close = q->options->tcp_close,
+        .file_locks = q->options->file_locks,
         .cancelled = job_cancelled,
         .context = job,
     };

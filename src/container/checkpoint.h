@@ -11,6 +11,9 @@
 
 struct firn;
 
+/* Where the images of a local checkpoint are, below the container's directory. */
+#define LOCAL_CHECKPOINT "checkpoint/checkpoint"
+
 struct checkpoint_options {
     const char *export_path; /* NULL: a local checkpoint, <directory>/checkpoint */
     const char *compression; /* of the archive: none, gzip, zstd; NULL: zstd */

@@ -46,6 +46,12 @@ int checkpoint_mark_write(struct container *c, const char *checkpoint_path, stru
     return file_write_atomic(path, checkpoint_path, strlen(checkpoint_path), 0600, false, err);
 }
 
+bool checkpoint_mark_exists(const struct container *c)
+{
+    _cleanup_free_ char *path = container_run_path(c, MARK);
+    return path_exists(path);
+}
+
 static bool checkpoint_mark_read(const struct container *c, char **ret_checkpoint)
 {
     _cleanup_free_ char *path = container_run_path(c, MARK);

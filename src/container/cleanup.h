@@ -24,5 +24,7 @@ void cleanup_after_failure(struct container *c);
 /* Said by a checkpoint right before it ends the container's processes, the point of no return:
  * whoever cleans up afterwards records the end as a checkpoint, exit code 0, and not as a crash. */
 int checkpoint_mark_write(struct container *c, const char *checkpoint_path, struct error *err);
+/* It is ending like that right now. */
+bool checkpoint_mark_exists(const struct container *c);
 /* Records that the present run began by a restore. Expects the lock. */
 int container_mark_restored(struct container *c, struct error *err);

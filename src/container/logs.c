@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/cleanup.h"
 #include "container/log-line.h"
 #include "container/monitor.h"
 #include "container/state.h"
@@ -148,32 +149,55 @@ static int wait_for_news(int watch, int end_fd, bool *ret_ended)
     return 0;
 }
 
-static int follow(struct reader *r, struct container *c, struct error *err)
+static int watch_directory(const char *path)
 {
-    _cleanup_free_ char *directory = xstrdup(r->path);
+    _cleanup_free_ char *directory = xstrdup(path);
     char *slash = strrchr(directory, '/');
     *(slash ? slash : directory) = '\0';
     _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (watch < 0 || inotify_add_watch(watch, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
-        return error_errno(err, errno, "cannot watch %s", r->path);
+    if (watch < 0 || inotify_add_watch(watch, directory,
+                                       IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0)
+        return -errno;
+    return take_fd(watch);
+}
+
+/* The init whose end ends the following; a container that was checkpointed has none now, but its
+ * log goes on when it is restored. 0: the container ended for good, 1: it has not. */
+static int find_end(struct container *c, int *end_fd)
+{
     struct container_status s;
-    int e = container_status(c, &s, err);
-    if (e < 0)
-        return e;
-    _cleanup_close_ int end_fd = s.init.pid ? process_open(&s.init) : -1;
+    if (container_status(c, &s, NULL) < 0)
+        return 0;
+    if (s.init.pid && (*end_fd = process_open(&s.init)) >= 0)
+        return 1;
+    return checkpoint_mark_exists(c) || (container_refresh(c, NULL) == 0 && c->facts.checkpointed);
+}
+
+static int follow(struct reader *r, struct container *c, struct error *err)
+{
+    _cleanup_close_ int watch = watch_directory(r->path);
+    _cleanup_close_ int end_fd = -1;
+    if (watch < 0)
+        return error_errno(err, -watch, "cannot watch %s", r->path);
+    find_end(c, &end_fd);
     bool ended = end_fd < 0;
     for (;;) {
-        e = drain(r, err);
+        int e = drain(r, err);
         if (e == 0)
             e = follow_rotation(r, err);
         if (e < 0 || ended || r->reader_gone)
             return e;
-        e = wait_for_news(watch, end_fd, &ended);
+        bool init_ended = false;
+        e = wait_for_news(watch, end_fd, &init_ended);
         if (e < 0)
             return error_errno(err, -e, "cannot follow the log of container %s", c->id);
-        /* conmon writes the last lines before the exit file. */
-        if (ended)
+        if (init_ended) {
+            /* conmon writes the last lines before the exit file. */
             monitor_exit_wait(c, INT64_C(5000000000));
+            close(take_fd(end_fd));
+        }
+        if (end_fd < 0)
+            ended = !find_end(c, &end_fd);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/checkpoint.h"
 #include "container/cleanup.h"
 #include "container/firn.h"
 #include "container/job.h"
@@ -38,7 +39,7 @@ static int check_state(struct container *c, struct error *err)
 static int open_checkpoint(const struct container *c, struct error *err)
 {
     _cleanup_free_ char *path = container_path(c, "checkpoint");
-    _cleanup_free_ char *inventory = container_path(c, "checkpoint/checkpoint/inventory.img");
+    _cleanup_free_ char *inventory = container_path(c, LOCAL_CHECKPOINT "/inventory.img");
     if (!path_exists(inventory))
         return error_set(
             err, ENOENT,
@@ -52,7 +53,7 @@ static int open_checkpoint(const struct container *c, struct error *err)
 /* If the last run ended with this very checkpoint, the writable layer is what it was then. */
 static bool rootfs_is_as_checkpointed(const struct container *c)
 {
-    _cleanup_free_ char *path = container_path(c, "checkpoint");
+    _cleanup_free_ char *path = container_path(c, LOCAL_CHECKPOINT);
     return c->facts.checkpointed && string_equal(c->facts.checkpoint_path, path);
 }
 

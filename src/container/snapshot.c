@@ -69,14 +69,14 @@ static int write_shm(const struct snapshot *s, struct target *t, struct error *e
     return target_add_tree(t, "devshm-checkpoint.tar", fd, &o, err);
 }
 
-static int write_deleted(const struct snapshot *s, struct target *t, char *const *skip,
-                         const char *upper, struct error *err)
+static int write_deleted(const struct snapshot *s, struct target *t, const char *upper,
+                         struct error *err)
 {
     _cleanup_changes_ struct changes changes = {0};
     int r = rootfs_diff_find(upper, s->layers, s->c->firn->store->rootless, &changes, err);
     if (r < 0)
         return r;
-    _cleanup_strv_ char **deleted = rootfs_diff_deleted(&changes, skip);
+    _cleanup_strv_ char **deleted = rootfs_diff_deleted(&changes, NULL);
     if (!strv_length(deleted))
         return 0;
     _cleanup_json_ struct json *list = js_strings(deleted);
@@ -84,22 +84,19 @@ static int write_deleted(const struct snapshot *s, struct target *t, char *const
     return target_add_string(t, "deleted.files", text, err);
 }
 
+/* The empty files and directories that mounts stand on belong to the layer: were they left out, the
+ * runtime would make them again and change the times of their directories. */
 static int write_rootfs(const struct snapshot *s, struct target *t, struct error *err)
 {
-    _cleanup_json_ struct json *spec = NULL;
-    int r = bundle_spec(s->c, &spec, err);
-    if (r < 0)
-        return r;
-    _cleanup_strv_ char **skip = snapshot_mount_points(spec);
     _cleanup_free_ char *upper = container_path(s->c, "upper");
     _cleanup_close_ int fd = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "cannot open %s", upper);
     _cleanup_(pack_freep) struct pack *p = NULL;
-    r = rootfs_diff_pack(fd, skip, &p, err);
+    int r = rootfs_diff_pack(fd, NULL, &p, err);
     if (r == 0 && pack_entries(p))
         r = target_add_pack(t, "rootfs-diff.tar", p, err);
-    return r < 0 ? r : write_deleted(s, t, skip, upper, err);
+    return r < 0 ? r : write_deleted(s, t, upper, err);
 }
 
 static int write_volumes(const struct snapshot *s, struct target *t, struct error *err)
@@ -173,19 +170,6 @@ int snapshot_write(const struct snapshot *s, struct target *t, struct error *err
 }
 
 /* ---- and back ---- */
-
-char **snapshot_mount_points(const struct json *spec)
-{
-    char **list = xcalloc(1, sizeof(char *));
-    const struct json *mounts = js_get(spec, "mounts");
-    JSON_FOREACH(mounts, i)
-    {
-        const char *where = js_get_string(js_at(mounts, i), "destination");
-        if (where && strcmp(where, "/") != 0)
-            strv_add(&list, where);
-    }
-    return list;
-}
 
 int snapshot_reset_rootfs(struct container *c, struct error *err)
 {

@@ -23,8 +23,6 @@ void snapshot_clear(struct snapshot *s);
 
 /* ---- and back ---- */
 
-/* Paths that are mount points firn made inside the root file system, which a diff leaves out. */
-char **snapshot_mount_points(const struct json *spec);
 /* The writable layer becomes what it was: before container_prepare (which mounts it). The layer
  * that was there stays aside until snapshot_keep_rootfs or snapshot_revert_rootfs. */
 int snapshot_reset_rootfs(struct container *c, struct error *err);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/strv.h"
+#include "container/cleanup.h"
 #include "container/firn.h"
 #include "container/monitor.h"
 #include "container/state.h"
@@ -67,6 +68,12 @@ int container_wait_removed(struct firn *firn, const char *id, int *ret_code)
     return 0;
 }
 
+/* A container that was checkpointed has not come to its end: there is no exit code to tell. */
+static bool is_checkpointed(const struct container *c)
+{
+    return c->facts.checkpointed || checkpoint_mark_exists(c);
+}
+
 int container_wait(struct container *c, char *const *conditions, int64_t interval_ns, int *ret_code,
                    struct error *err)
 {
@@ -84,6 +91,11 @@ int container_wait(struct container *c, char *const *conditions, int64_t interva
         }
         if (r < 0)
             return r;
+        if (only_the_end && ended(s.state) && is_checkpointed(c))
+            return error_set(err, ENOENT,
+                             "getting exit code of container %s from DB: no such exit code "
+                             "(container in state exited): it was checkpointed and can be restored",
+                             c->id);
         if (holds(conditions, &s, ret_code))
             return 0;
         bool alive = container_state_is_alive(s.state) || s.state == CONTAINER_INITIALIZED;
