@@ -120,7 +120,9 @@ int each_container(struct call *call, const struct each *e, struct error *err)
     for (size_t i = 0; i < list.count; i++) {
         struct error one = {0};
         r = e->act(list.items[i], e->context, &one);
-        if (r < 0)
+        /* Gone since it was looked up: as good as never there. */
+        bool passed_over = one.kind == ERROR_NOT_FOUND && (e->ignore_missing || e->all);
+        if (r < 0 && !passed_over)
             failures_add(&failures, &one);
         else if (r == 0 && !e->quiet)
             printf("%s\n", names[i]);
