@@ -111,6 +111,7 @@ static int revive_import(struct job *job, struct container *c, int dirfd, struct
     struct revival_plan plan = {
         .c = c,
         .dirfd = dirfd,
+        .options = o,
         .apply_rootfs = !o->ignore_rootfs,
         .apply_volumes = !o->ignore_volumes,
         .new_start = true,

@@ -57,7 +57,8 @@ static bool rootfs_is_as_checkpointed(const struct container *c)
     return c->facts.checkpointed && string_equal(c->facts.checkpoint_path, path);
 }
 
-static int restore_locked(struct job *job, struct container *c, struct error *err)
+static int restore_locked(struct job *job, struct container *c, const struct restore_options *o,
+                          struct error *err)
 {
     int r = check_state(c, err);
     if (r < 0)
@@ -68,6 +69,7 @@ static int restore_locked(struct job *job, struct container *c, struct error *er
     struct revival_plan plan = {
         .c = c,
         .dirfd = fd,
+        .options = o,
         .apply_rootfs = !rootfs_is_as_checkpointed(c),
     };
     r = revive_mark(c, REVIVE_RESTORE, err);
@@ -86,7 +88,7 @@ static int work(struct job *job, struct error *err)
         r = container_lock(c, err);
     if (r < 0)
         return r;
-    r = restore_locked(job, c, err);
+    r = restore_locked(job, c, q->options, err);
     container_unlock(c);
     return r;
 }

@@ -11,6 +11,7 @@ struct revival_plan {
     int dirfd;           /* the checkpoint, in Podman's layout */
     bool apply_rootfs;   /* the writable layer is not yet what it was */
     bool apply_volumes;
+    const struct restore_options *options;
     bool new_start; /* StartedAt becomes now (import) */
 };
 

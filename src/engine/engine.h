@@ -40,6 +40,10 @@ struct dump_options {
     /* What descriptors 0-2 of init pointed to when the runtime had made it ("pipe:[4711]"): their
      * other ends are the monitor's. NULL entries: nothing special. */
     const char *stdio[3];
+    /* Established TCP connections: kept as they are, or closed in the checkpoint; with neither they
+     * are refused. */
+    bool tcp_established, tcp_close;
+    bool file_locks; /* keep locks on files that others outside may hold, too */
     /* Asked now and then; true makes the dump stop with ERROR_CANCELLED. May be NULL. */
     bool (*cancelled)(void *context);
     /* Bytes of memory written so far and in all. May be NULL. */
@@ -73,6 +77,9 @@ struct engine_restore_options {
     /* What the dump's descriptors 0-2 of init pointed to (descriptors.json of the checkpoint):
      * files of this name become what the new init has as 0-2. */
     const char *stdio[3];
+    bool tcp_established; /* bring connections back that were kept */
+    bool tcp_close;       /* programs find them closed instead */
+    bool file_locks;
     /* Called with a process made outside the runtime (one that had entered the container by exec):
      * puts it into the container's cgroups. May be NULL. */
     int (*join_cgroup)(void *context, pid_t pid, struct error *err);
