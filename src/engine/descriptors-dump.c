@@ -10,22 +10,22 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "engine/fdinfo.h"
 #include "engine/resources/resource.h"
 
 /* flags, pos and locks as /proc/PID/fdinfo/N tells them, see proc(5). */
 static int read_fdinfo(struct descriptor *f)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", f->task->pid, f->fd);
     _cleanup_buf_ struct buf text = {0};
-    int r = file_read(path, &text, NULL);
-    if (r < 0 || !text.data)
-        return r < 0 ? r : -EIO;
-    const char *flags = strstr(text.data, "flags:"), *pos = strstr(text.data, "pos:");
-    uint32_t all = flags ? (uint32_t)strtoul(flags + 6, NULL, 8) : 0;
-    f->flags = all & ~(uint32_t)O_CLOEXEC;
+    int r = fdinfo_read(f->task->pid, f->fd, &text);
+    if (r < 0)
+        return r;
+    uint64_t all = 0, pos = 0;
+    fdinfo_number(text.data, "flags", 8, &all);
+    fdinfo_number(text.data, "pos", 10, &pos);
+    f->flags = (uint32_t)all & ~(uint32_t)O_CLOEXEC;
     f->cloexec = all & O_CLOEXEC;
-    f->pos = pos ? strtoll(pos + 4, NULL, 10) : 0;
+    f->pos = (int64_t)pos;
     f->locked = strstr(text.data, "\nlock:") != NULL;
     return 0;
 }

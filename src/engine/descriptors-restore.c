@@ -45,6 +45,15 @@ static int duplicate_high(struct maker *m, int fd, struct error *err)
                            SYS_fcntl, (uint64_t)fd, F_DUPFD_CLOEXEC, (uint64_t)m->restore->base_fd);
 }
 
+int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err)
+{
+    flags &= O_NONBLOCK | O_APPEND;
+    batch_reset(m->batch);
+    return flags ? (int)maker_call(m, err, "set the flags of a file", SYS_fcntl, (uint64_t)fd,
+                                   F_SETFL, flags)
+                 : 0;
+}
+
 int maker_raise(struct maker *m, int fd, struct error *err)
 {
     batch_reset(m->batch);
@@ -148,20 +157,36 @@ static int make_room(struct maker *m, struct error *err)
     return batch_run(b, err);
 }
 
-static const FownEntry *owner_of(const FileEntry *f)
-{
-    return f->reg ? f->reg->fown : f->pipe ? f->pipe->fown : f->tty ? f->tty->fown : NULL;
-}
+/* What every kind of open file has. */
+struct common {
+    const FownEntry *owner;
+    uint32_t flags;
+};
 
-static uint32_t flags_of(const FileEntry *f)
+static struct common common_of(const FileEntry *f)
 {
-    return f->reg ? f->reg->flags : f->pipe ? f->pipe->flags : f->tty ? f->tty->flags : 0;
+#define COMMON(kind)                                                                               \
+    if (f->kind)                                                                                   \
+    return (struct common){f->kind->fown, f->kind->flags}
+    COMMON(reg);
+    COMMON(pipe);
+    COMMON(tty);
+    COMMON(efd);
+    COMMON(epfd);
+    COMMON(sgfd);
+    COMMON(tfd);
+    COMMON(ify);
+    COMMON(ffy);
+    COMMON(pidfd);
+#undef COMMON
+    return (struct common){0};
 }
 
 /* F_SETOWN, F_SETSIG and O_ASYNC, which open(2) does not take. */
 static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *err)
 {
-    const FownEntry *owner = owner_of(f);
+    struct common common = common_of(f);
+    const FownEntry *owner = common.owner;
     struct batch *b = m->batch;
     if (!owner || (!owner->pid && !owner->signum))
         return 0;
@@ -171,18 +196,15 @@ static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *
         batch_call(b, "set the signal of a file", SYS_fcntl, (uint64_t)fd, F_SETSIG, owner->signum);
     if (owner->pid)
         batch_try(b, SYS_fcntl, (uint64_t)fd, F_SETOWN_EX, batch_data(b, &to, sizeof(to)));
-    if (flags_of(f) & O_ASYNC)
-        batch_call(b, "make a file asynchronous", SYS_fcntl, (uint64_t)fd, F_SETFL, flags_of(f));
+    if (common.flags & O_ASYNC)
+        batch_call(b, "make a file asynchronous", SYS_fcntl, (uint64_t)fd, F_SETFL, common.flags);
     return batch_run(b, err);
 }
 
 static int make(struct maker *m, uint32_t id, struct error *err)
 {
     const FileEntry *f = restore_file(m->restore, id);
-    struct offer *offer = &m->restore->offers[0];
-    for (size_t i = 0; i < m->restore->file_count; i++)
-        if (m->restore->files[i] == f)
-            offer = &m->restore->offers[i];
+    struct offer *offer = restore_offer(m->restore, id);
     if (offer->task)
         return maker_fetch_from(m, offer->task, offer->fd, err);
     batch_reset(m->batch);
@@ -249,9 +271,25 @@ static int each_alive(struct restore *r, int (*step)(struct maker *, struct erro
     return 0;
 }
 
+static int finish(struct restore *r, size_t index, struct error *err)
+{
+    const struct offer *offer = &r->offers[index];
+    const struct resource *resource = resource_of_type(r->files[index]->type);
+    if (!offer->task || !resource || !resource->finish)
+        return 0;
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    struct maker m = {.restore = r, .task = offer->task, .batch = b};
+    batch_start(b, &offer->task->threads[0].puppet);
+    int n = resource->finish(&m, r->files[index], offer->fd, err);
+    batch_free(b);
+    return n < 0 ? n : 0;
+}
+
 int restore_descriptors(struct restore *r, struct error *err)
 {
     int n = each_alive(r, make_all, err);
+    for (size_t i = 0; n == 0 && i < r->file_count; i++)
+        n = finish(r, i, err);
     return n < 0 ? n : each_alive(r, close_high, err);
 }
 

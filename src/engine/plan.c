@@ -136,7 +136,7 @@ static int compare_files(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-FileEntry *restore_file(const struct restore *r, uint32_t id)
+struct offer *restore_offer(const struct restore *r, uint32_t id)
 {
     FileEntry key = FILE_ENTRY__INIT;
     key.id = id;
@@ -144,7 +144,13 @@ FileEntry *restore_file(const struct restore *r, uint32_t id)
     FileEntry **found =
         r->file_count ? bsearch(&wanted, r->files, r->file_count, sizeof(*r->files), compare_files)
                       : NULL;
-    return found ? *found : NULL;
+    return found ? &r->offers[found - r->files] : NULL;
+}
+
+FileEntry *restore_file(const struct restore *r, uint32_t id)
+{
+    const struct offer *offer = restore_offer(r, id);
+    return offer ? r->files[offer - r->offers] : NULL;
 }
 
 static int load_files(struct restore *r, struct error *err)

@@ -70,6 +70,8 @@ struct restore {
 /* engine/plan.c */
 int plan_load(struct restore *r, struct error *err);
 FileEntry *restore_file(const struct restore *r, uint32_t id);
+/* Who has it; NULL if there is no such file. */
+struct offer *restore_offer(const struct restore *r, uint32_t id);
 const SeccompEntry *restore_seccomp(const struct restore *r);
 /* engine/check.c: everything that can be known to be wrong before anything is done. */
 int plan_check(struct restore *r, struct error *err);
@@ -107,6 +109,8 @@ void restore_park(struct restore *r, uint32_t pipe_id, struct task *t, int read_
 const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_id);
 /* A copy in this puppet of a descriptor of another (or the same). */
 int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err);
+/* Sets O_NONBLOCK and O_APPEND as in `flags`. */
+int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err);
 /* Moves a descriptor above all final ones. */
 int maker_raise(struct maker *m, int fd, struct error *err);
 /* Standard descriptor 0..2 that the runtime gave the new init. */

@@ -42,4 +42,9 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     return 0;
 }
 
-const struct resource resource_device = {"character device", FD_TYPES__REG, match, dump, NULL};
+const struct resource resource_device = {
+    .name = "character device",
+    .type = FD_TYPES__REG,
+    .match = match,
+    .dump = dump,
+};

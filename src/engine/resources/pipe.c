@@ -264,4 +264,10 @@ static int restore(struct maker *m, const FileEntry *entry, struct error *err)
     return fd < 0 ? fd : open_end(m, fd, flags, err);
 }
 
-const struct resource resource_pipe = {"pipe", FD_TYPES__PIPE, match, dump, restore};
+const struct resource resource_pipe = {
+    .name = "pipe",
+    .type = FD_TYPES__PIPE,
+    .match = match,
+    .dump = dump,
+    .restore = restore,
+};

@@ -72,4 +72,10 @@ static int restore(struct maker *m, const FileEntry *entry, struct error *err)
     return r < 0 ? (int)r : fd;
 }
 
-const struct resource resource_regular_file = {"regular file", FD_TYPES__REG, match, dump, restore};
+const struct resource resource_regular_file = {
+    .name = "regular file",
+    .type = FD_TYPES__REG,
+    .match = match,
+    .dump = dump,
+    .restore = restore,
+};

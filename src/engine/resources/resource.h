@@ -32,6 +32,9 @@ struct resource {
     int (*dump)(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err);
     /* Makes the open file in the puppet; returns its descriptor there or -errno. */
     int (*restore)(struct maker *m, const FileEntry *entry, struct error *err);
+    /* May be NULL. Completes the open file, which the puppet has as `fd`, when all descriptors of
+     * all processes have their numbers. */
+    int (*finish)(struct maker *m, const FileEntry *entry, int fd, struct error *err);
 };
 
 extern const struct resource resource_regular_file, resource_pipe, resource_device,

@@ -184,4 +184,10 @@ int terminal_restore_session(struct maker *m, const TtyInfoEntry *info, struct e
     return batch_run(m->batch, err);
 }
 
-const struct resource resource_terminal = {"terminal", FD_TYPES__TTY, match, dump, restore};
+const struct resource resource_terminal = {
+    .name = "terminal",
+    .type = FD_TYPES__TTY,
+    .match = match,
+    .dump = dump,
+    .restore = restore,
+};
