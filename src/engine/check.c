@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "engine/host.h"
 #include "engine/restore.h"
 #include "engine/vma.h"
 
@@ -237,7 +238,9 @@ static int check_credentials(struct restore *r, const struct task *t, struct err
 int plan_check(struct restore *r, struct error *err)
 {
     r->base_fd = 3;
-    int n = check_pids(r, err);
+    int n = host_check(js_get(r->extra, "host"), err);
+    if (n == 0)
+        n = check_pids(r, err);
     for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
         if (t->state == TASK_ZOMBIE)

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "engine/host.h"
 
 enum { TASK_STATE_ALIVE = 1, TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6 };
 
@@ -131,6 +132,7 @@ int images_write_files(struct dump *d, struct error *err)
 
 static int write_extra(struct dump *d, struct error *err)
 {
+    js_set(d->extra, "host", host_describe());
     _cleanup_free_ char *text = js_dump(d->extra, 1);
     return sink_put(d->sink, EXTRA_FILE, text, strlen(text), err);
 }
