@@ -239,8 +239,12 @@ static int open_end(struct maker *m, int fd, uint32_t flags, struct error *err)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int end = maker_open(m, path, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_DIRECT), err);
+    int end = maker_open(m, path, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND), err);
     maker_call(m, NULL, "close a pipe", SYS_close, (uint64_t)fd);
+    /* open(2) refuses O_DIRECT for a pipe, F_SETFL takes it. */
+    if (end >= 0 && flags & O_DIRECT)
+        maker_call(m, NULL, "set packet mode", SYS_fcntl, (uint64_t)end, F_SETFL,
+                   flags & (O_NONBLOCK | O_APPEND | O_DIRECT));
     return end;
 }
 
