@@ -36,7 +36,8 @@ int bundle_mount(struct container *c, struct error *err)
 {
     if (bundle_is_mounted(c))
         return 0;
-    return overlay_mount_container(c->firn->store, c->id, container_image_id(c), NULL, err);
+    return overlay_mount_container(c->firn->store, c->id, container_image_id(c),
+                                   container_auto_removes(c), NULL, err);
 }
 
 int bundle_unmount(struct container *c, struct error *err)

@@ -34,6 +34,11 @@ int namespace_leave(void *context)
         return -errno;
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
         return -errno;
+    return namespace_cover();
+}
+
+int namespace_cover(void)
+{
     /* Covered, not unmounted: crun makes its directories there all the same, and they are to go
      * with the namespace. */
     return mount("none", unified, "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, "size=1m") < 0 ? -errno

@@ -12,6 +12,8 @@ bool namespace_needed(void);
  * context.
  */
 int namespace_leave(void *context);
+/* Covers the unified hierarchy in the mount namespace we are in. Returns 0 or -errno. */
+int namespace_cover(void);
 /* In conmon's environment: the name of the namespace to come back to, "mnt:[4026531841]". */
 #define NAMESPACE_VARIABLE "_FIRN_MOUNT_NAMESPACE"
 /* That name for the namespace we are in. The caller frees; NULL where not needed. */

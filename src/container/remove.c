@@ -81,7 +81,7 @@ int container_remove(struct container *c, const struct remove_options *options, 
     if (options->force) {
         int r = container_stop(c, options->timeout_seconds, err);
         if (r < 0)
-            return r;
+            return r == -ENOENT ? 0 : r;
     }
     int r = container_lock(c, err);
     if (r == -ENOENT && (options->force || container_auto_removes(c)))

@@ -173,6 +173,8 @@ int stream_run(const struct stream *s, const struct attach_options *options, str
     const char *keys = options->detach_keys ? options->detach_keys : "ctrl-p,ctrl-q";
     if (detach_keys_parse(keys, &l.keys) < 0)
         return error_kind_set(err, ERROR_USAGE, "unable to parse detach keys \"%s\"", keys);
+    if (!s->tty)
+        detach_keys_parse("", &l.keys); /* nobody types: all bytes are data */
     begin_signals(&l);
     if (s->tty && s->input)
         terminal_make_raw(&l.terminal, options->stdin_fd);

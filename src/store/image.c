@@ -193,7 +193,7 @@ int image_lookup_name(struct store *s, const char *text, struct image **ret, cha
         r = find_name(s, text, &by_name, &name, &why);
         if (r < 0 && id)
             r = 0;
-        else if (r < 0)
+        else if (r < 0 && err)
             *err = why;
     }
     if (r < 0)

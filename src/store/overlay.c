@@ -84,6 +84,8 @@ static int configure(int fs, const struct overlay *o, const struct directories *
         r = set_directory(fs, "workdir", o->work, own->fds[1]);
     if (r == 0 && o->userxattr)
         r = syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ? -errno : 0;
+    if (r == 0 && o->upper && o->disposable)
+        syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
     /* What these leave in the upper directory means nothing elsewhere. Defaults differ. */
     if (r == 0 && !o->userxattr && o->upper) {
         set_text(fs, "redirect_dir", "off");
@@ -289,7 +291,7 @@ int overlay_container_layers(struct store *s, const char *image_id, char ***ret,
 }
 
 int overlay_mount_container(struct store *s, const char *container_id, const char *image_id,
-                            char **ret_merged, struct error *err)
+                            bool disposable, char **ret_merged, struct error *err)
 {
     _cleanup_free_ char *dir = store_container_dir(s, container_id);
     _cleanup_free_ char *upper = path_join(dir, "upper"), *work = path_join(dir, "work");
@@ -299,6 +301,8 @@ int overlay_mount_container(struct store *s, const char *container_id, const cha
         int r = overlay_container_layers(s, image_id, &layers, err);
         if (r >= 0)
             r = ensure_directory(work, err);
+        if (r >= 0 && disposable)
+            r = remove_content(work, err); /* the mark of an earlier volatile mount */
         if (r >= 0)
             r = ensure_directory(merged, err);
         if (r >= 0)
@@ -308,6 +312,7 @@ int overlay_mount_container(struct store *s, const char *container_id, const cha
                                                 .upper = upper,
                                                 .work = work,
                                                 .merged = merged,
+                                                .disposable = disposable,
                                                 .userxattr = s->rootless},
                               err);
         if (r < 0)

@@ -16,7 +16,8 @@ struct overlay {
     const char *upper;   /* NULL: read-only */
     const char *work;
     const char *merged;
-    bool userxattr; /* marks in user.overlay.*: for mounts of ordinary users */
+    bool disposable; /* need not survive a crash: unmounting does not wait for the disk */
+    bool userxattr;  /* marks in user.overlay.*: for mounts of ordinary users */
 };
 
 /* Mounts, unless something is mounted there already. Any number of layers. */
@@ -30,7 +31,7 @@ int overlay_mount_count(const char *merged);
  * at .../merged. The directories are created when missing; upper/ gets mode and owner of the
  * topmost layer's root. *ret_merged (the caller frees) may be NULL. */
 int overlay_mount_container(struct store *s, const char *container_id, const char *image_id,
-                            char **ret_merged, struct error *err);
+                            bool disposable, char **ret_merged, struct error *err);
 /* The directories of an image's layers, bottom first, at least one (the caller frees). */
 int overlay_container_layers(struct store *s, const char *image_id, char ***ret, struct error *err);
 int overlay_unmount_container(struct store *s, const char *container_id, struct error *err);

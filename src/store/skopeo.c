@@ -32,6 +32,8 @@ static char **command(const char *name, const struct registry_options *o)
     strv_add(&argv, "skopeo");
     if (!have_policy())
         strv_add(&argv, "--insecure-policy");
+    /* skopeo itself does not look at the variable that the library of Podman honours. */
+    add_option(&argv, "", "registries-conf", getenv("CONTAINERS_REGISTRIES_CONF"));
     add_option(&argv, "override-", "arch", o->arch);
     add_option(&argv, "override-", "os", o->os);
     add_option(&argv, "override-", "variant", o->variant);

@@ -177,7 +177,7 @@ static void container_without_image(void)
     CHECK_INT(store_open(&(struct store_options){.root = root, .runroot = runroot}, &s, &err), 0);
     _cleanup_free_ char *container = store_container_dir(s, "c"), *merged = NULL;
     CHECK_INT(mkdir_parents(container, 0700, &err), 0);
-    CHECK_INT(overlay_mount_container(s, "c", NULL, &merged, &err), 0);
+    CHECK_INT(overlay_mount_container(s, "c", NULL, false, &merged, &err), 0);
     _cleanup_free_ char *file = path_join(merged, "file"),
                         *above = path_join(container, "upper/file");
     CHECK_INT(file_write_atomic(file, "x", 1, 0600, false, &err), 0);
@@ -187,7 +187,7 @@ static void container_without_image(void)
     CHECK_INT(st.st_mode & 07777, 0755);
     CHECK_INT(overlay_unmount_container(s, "c", &err), 0);
     CHECK(!path_exists(file));
-    CHECK(overlay_mount_container(s, "c", "0123", NULL, &err) < 0);
+    CHECK(overlay_mount_container(s, "c", "0123", false, NULL, &err) < 0);
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
 }
 
