@@ -57,6 +57,11 @@ struct call {
     struct firn *firn;
 };
 
+/* Goes where the user's containers are: nothing for root and within his namespaces, else the whole
+ * program starts again in them, so that it only returns on failure. Done for all commands that use
+ * the store. */
+int call_enter_namespaces(const struct call *call, struct error *err);
+
 /* Groups of commands: `firn container COMMAND`. */
 struct command_group {
     const char *name;

@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "container/holder.h"
 
 /* Each kind of error has its exit code, see error.h. */
 static int exit_code(const struct error *err, unsigned flags)
@@ -95,11 +96,28 @@ static void block_init(struct block *b, const struct command *c)
         c->prepare(b->data);
 }
 
+/* Commands of an ordinary user are executed once more, in his namespaces. */
+int call_enter_namespaces(const struct call *call, struct error *err)
+{
+    _cleanup_free_ char *note = NULL;
+    if (!holder_needed())
+        return 0;
+    int r = holder_enter(&note, err);
+    if (r < 0)
+        return r;
+    if (note)
+        fprintf(stderr, "Warning: %s\n", note);
+    return holder_execute_again(call->argv, err);
+}
+
 static int run_in_store(struct call *call, struct error *err)
 {
+    int r = call_enter_namespaces(call, err);
+    if (r < 0)
+        return r;
     _cleanup_firn_ struct firn *firn = NULL;
     struct firn_options options = global_firn_options(call->global);
-    int r = firn_open(&options, &firn, err);
+    r = firn_open(&options, &firn, err);
     if (r < 0)
         return r;
     call->firn = firn;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "base/userns.h"
 #include "format/tar.h"
 #include "format/unpack.h"
 #include "store/blob.h"
@@ -51,7 +52,7 @@ static int unpack_content(struct store *s, const char *blob_path, const char *di
     struct unpack_options options = {.flags = UNPACK_WHITEOUTS};
     if (s->rootless)
         options.flags |= UNPACK_USER_OVERLAY | UNPACK_SKIP_DEVICES;
-    if (geteuid() != 0) /* outside of a user namespace there is only one owner to give */
+    if (s->rootless && !userns_has_many_ids()) /* there is only one owner to give */
         options.flags |= UNPACK_NO_OWNER;
     char hex[DIGEST_HEX_SIZE];
     int r = blob_open(blob_path, &blob, err);

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,40 +12,48 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/process.h"
+#include "base/userns.h"
 
-/* Root in a user namespace is an ordinary user to the host's file systems. */
-static bool is_rootless(void)
+static bool is_own_directory(const char *path)
 {
-    char map[128];
-    unsigned inside, outside, count;
-    return geteuid() != 0 || file_read_line("/proc/self/uid_map", map, sizeof(map)) < 0 ||
-           sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || inside || outside ||
-           count != UINT_MAX;
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+static char *home_directory(void)
+{
+    const char *home = getenv("HOME");
+    const struct passwd *pw = home && *home ? NULL : getpwuid(userns_owner());
+    return xstrdup(home && *home ? home : pw ? pw->pw_dir : "");
 }
 
 static char *default_root(bool rootless)
 {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    const char *data = getenv("XDG_DATA_HOME");
     if (!rootless)
         return xstrdup("/var/lib/firn");
-    return data && *data ? xasprintf("%s/firn", data)
-                         : xasprintf("%s/.local/share/firn", home ? home : "");
+    if (data && *data == '/')
+        return xasprintf("%s/firn", data);
+    _cleanup_free_ char *home = home_directory();
+    return xasprintf("%s/.local/share/firn", home);
 }
 
+/* One inherited from somebody else, through su or sudo, is not ours. */
 static char *default_runroot(bool rootless)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
     if (!rootless)
         return xstrdup("/run/firn");
-    return run && *run ? xasprintf("%s/firn", run)
-                       : xasprintf("/tmp/firn-run-%u", (unsigned)geteuid());
+    return run && *run == '/' && is_own_directory(run)
+               ? xasprintf("%s/firn", run)
+               : xasprintf("/tmp/firn-run-%u", (unsigned)userns_owner());
 }
 
 /* What belongs to somebody else is not ours to trust: /tmp is open to all. */
 static int check_owner(const char *path, struct error *err)
 {
     struct stat st;
-    if (stat(path, &st) < 0)
+    if (lstat(path, &st) < 0)
         return error_errno(err, errno, "cannot use %s", path);
     if (!S_ISDIR(st.st_mode))
         return error_set(err, ENOTDIR, "cannot use %s: it is no directory", path);
@@ -53,6 +61,19 @@ static int check_owner(const char *path, struct error *err)
         return error_set(err, EPERM, "cannot use %s: it belongs to uid %u", path,
                          (unsigned)st.st_uid);
     return 0;
+}
+
+int store_private_runroot(char **ret, struct error *err)
+{
+    _cleanup_free_ char *path = default_runroot(true);
+    int r = path_exists(path) ? 0 : mkdir_parents(path, 0700, err);
+    if (r == 0)
+        r = check_owner(path, err);
+    if (r == 0 && chmod(path, 0700) < 0)
+        r = error_errno(err, errno, "cannot make %s private", path);
+    if (r == 0)
+        *ret = take_ptr(path);
+    return r;
 }
 
 static int make_root(char *path, char **ret, struct error *err)
@@ -74,8 +95,11 @@ static int make_root(char *path, char **ret, struct error *err)
 int store_open(const struct store_options *o, struct store **ret, struct error *err)
 {
     _cleanup_store_ struct store *s = xcalloc(1, sizeof(*s));
-    s->rootless = is_rootless();
-    int r = make_root(o->root ? xstrdup(o->root) : default_root(s->rootless), &s->root, err);
+    s->rootless = !userns_is_host_root();
+    _cleanup_free_ char *own = NULL;
+    int r = s->rootless && !o->runroot ? store_private_runroot(&own, err) : 0;
+    if (r == 0)
+        r = make_root(o->root ? xstrdup(o->root) : default_root(s->rootless), &s->root, err);
     if (r >= 0)
         r = make_root(o->runroot ? xstrdup(o->runroot) : default_runroot(s->rootless), &s->runroot,
                       err);

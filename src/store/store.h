@@ -39,6 +39,10 @@ void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
 #define _cleanup_store_ _cleanup_(store_closep)
 
+/* The run directory of an ordinary user when none is given: $XDG_RUNTIME_DIR/firn if that is his,
+ * else /tmp/firn-run-UID. It is made, checked to be his, and closed to others. The caller frees. */
+int store_private_runroot(char **ret, struct error *err);
+
 /* Paths; the caller frees. Nothing is created. */
 char *store_path(const struct store *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
