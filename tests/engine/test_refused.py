@@ -4,7 +4,6 @@ from harness.case import check, equal
 
 # The argument of the guest, and a word of the refusal that says what it is.
 OBJECTS = {"io_uring": "io_uring", "tcp": "socket", "unix": "socket", "epoll": "epoll",
-           "eventfd": "eventfd", "signalfd": "signalfd", "timerfd": "timerfd",
            "inotify": "inotify", "memfd": "memfd", "deleted": "deleted", "pidfd": "pidfd",
            "sysv": "shared memory segment", "fifo": "fifo"}
 

@@ -1,15 +1,12 @@
 /* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
  * be refused, and this program must not notice. */
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 
 #include "guest.h"
 
@@ -38,24 +35,6 @@ static int make_unix(void)
 static int make_epoll(void)
 {
     return epoll_create1(0);
-}
-
-static int make_eventfd(void)
-{
-    return eventfd(3, 0);
-}
-
-static int make_signalfd(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR2);
-    return signalfd(-1, &set, 0);
-}
-
-static int make_timerfd(void)
-{
-    return timerfd_create(CLOCK_MONOTONIC, 0);
 }
 
 static int make_inotify(void)
@@ -97,8 +76,7 @@ static const struct {
     int (*make)(void);
 } objects[] = {
     {"io_uring", make_io_uring}, {"tcp", make_tcp},         {"unix", make_unix},
-    {"epoll", make_epoll},       {"eventfd", make_eventfd}, {"signalfd", make_signalfd},
-    {"timerfd", make_timerfd},   {"inotify", make_inotify}, {"memfd", make_memfd},
+    {"epoll", make_epoll},       {"inotify", make_inotify}, {"memfd", make_memfd},
     {"deleted", make_deleted},   {"pidfd", make_pidfd},     {"sysv", make_sysv},
     {"fifo", make_fifo},
 };

@@ -11,10 +11,8 @@
 
 /* The first match wins. */
 static const struct resource *const table[] = {
-    &resource_regular_file,
-    &resource_device,
-    &resource_terminal,
-    &resource_pipe,
+    &resource_regular_file, &resource_device,   &resource_terminal, &resource_pipe,
+    &resource_eventfd,      &resource_signalfd, &resource_timerfd,
 };
 
 /* What firn has no row for, and what a user can do about it. */
@@ -24,9 +22,6 @@ static const struct {
 } refused[] = {
     {"socket:", "a socket", ""},
     {"anon_inode:[eventpoll]", "an epoll instance", ""},
-    {"anon_inode:[eventfd]", "an eventfd", ""},
-    {"anon_inode:[timerfd]", "a timerfd", ""},
-    {"anon_inode:[signalfd]", "a signalfd", ""},
     {"anon_inode:inotify", "an inotify instance", ""},
     {"anon_inode:[fanotify]", "a fanotify group", ""},
     {"anon_inode:[pidfd]", "a pidfd", ""},

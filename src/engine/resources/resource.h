@@ -37,6 +37,7 @@ struct resource {
     int (*finish)(struct maker *m, const FileEntry *entry, int fd, struct error *err);
 };
 
+extern const struct resource resource_eventfd, resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal;
 
