@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -12,7 +13,11 @@
 
 /* rbx walks the calls (64 bytes each: number, six arguments, result), r12 counts them down.
  * Bit 63 of the number says that a failure of this call does not end the batch. No stack is used,
- * so the puppet's stack pointer may be anything. */
+ * so the puppet's stack pointer may be anything.
+ *
+ * The rescue gets r14 = struct rescue and rdx = the ucontext of the signal frame: it gives SIGTRAP
+ * its old action back, copies registers (40 bytes into the ucontext) and mask (296), and returns.
+ */
 __asm__(".pushsection .rodata\n"
         ".globl executor_code, executor_code_end\n"
         "executor_code:\n"
@@ -39,9 +44,29 @@ __asm__(".pushsection .rodata\n"
         "   dec %r12\n"
         "   jmp 1b\n"
         "3: int3\n"
+        "executor_rescue_entry:\n"
+        "   mov %rdx, %r15\n"
+        "   lea 152(%r14), %rsi\n"
+        "   mov $13, %eax\n"
+        "   mov $5, %edi\n"
+        "   xor %edx, %edx\n"
+        "   mov $8, %r10d\n"
+        "   syscall\n"
+        "   xor %ecx, %ecx\n"
+        "4: mov (%r14,%rcx,8), %rax\n"
+        "   mov %rax, 40(%r15,%rcx,8)\n"
+        "   inc %ecx\n"
+        "   cmp $18, %ecx\n"
+        "   jb 4b\n"
+        "   mov 144(%r14), %rax\n"
+        "   mov %rax, 296(%r15)\n"
+        "   mov %r15, %rsp\n"
+        "   mov $15, %eax\n"
+        "   syscall\n"
         "executor_code_end:\n"
-        ".globl executor_syscall\n"
+        ".globl executor_syscall, executor_rescue\n"
         ".balign 8\n"
+        "executor_rescue: .quad executor_rescue_entry - executor_code\n"
         "executor_syscall: .quad executor_syscall_insn - executor_code\n"
         ".popsection\n");
 
@@ -97,12 +122,50 @@ void registers_set_result(struct registers *r, long result)
     r->gpr.rax = (uint64_t)result;
 }
 
+void registers_set_executor_end(struct registers *r, remote_addr calls, remote_addr rescue)
+{
+    r->gpr.rbx = calls;
+    r->gpr.r12 = 1;
+    r->gpr.r13 = 1ull << 63;
+    r->gpr.r14 = rescue;
+}
+
+#define SA_RESTORER_FLAG 0x04000000ull
+
+struct kernel_sigaction rescue_action(remote_addr code)
+{
+    return (struct kernel_sigaction){
+        .handler = code + executor_rescue,
+        .flags = SA_SIGINFO | SA_NODEFER | SA_RESTORER_FLAG,
+        .restorer = code + executor_rescue, /* never returned to */
+    };
+}
+
+void rescue_fill(struct rescue *rescue, const struct registers *r, uint64_t mask)
+{
+    struct user_regs_struct g = r->gpr;
+    int64_t result = (int64_t)g.rax;
+    if ((int64_t)g.orig_rax >= 0 &&
+        (result == -512 || result == -513 || result == -514 || result == -516)) {
+        g.rax = g.orig_rax;
+        g.rip -= 2;
+    }
+    /* In the order of struct sigcontext. */
+    const uint64_t registers[RESCUE_REGISTERS] = {
+        g.r8,  g.r9,  g.r10, g.r11, g.r12, g.r13, g.r14, g.r15, g.rdi,
+        g.rsi, g.rbp, g.rbx, g.rdx, g.rax, g.rcx, g.rsp, g.rip, g.eflags,
+    };
+    memcpy(rescue->registers, registers, sizeof(registers));
+    rescue->mask = mask;
+}
+
 void registers_set_executor(struct registers *r, remote_addr code, remote_addr calls,
-                            uint64_t count)
+                            uint64_t count, remote_addr rescue)
 {
     r->gpr.rip = code;
     r->gpr.rbx = calls;
     r->gpr.r12 = count;
+    r->gpr.r14 = rescue;
     r->gpr.orig_rax = (uint64_t)-1;
     r->gpr.rax = 0;
     r->gpr.eflags &= ~0x100ull; /* no trap flag */

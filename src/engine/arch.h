@@ -35,13 +35,35 @@ long registers_syscall(const struct registers *r);
 uint64_t registers_syscall_arg(const struct registers *r, int index);
 void registers_set_result(struct registers *r, long result);
 
-/* The executor: position-independent code that runs a list of `struct remote_call`.
- * The code ends in a trap; `executor_syscall` is the offset of its syscall instruction. */
+/* The executor: position-independent code that runs a list of `struct remote_call` and ends in a
+ * trap. `executor_syscall` is the offset of its syscall instruction, `executor_rescue` that of the
+ * handler for the trap, which only runs when nobody traces the puppet any more. */
 extern const char executor_code[], executor_code_end[];
-extern const uint64_t executor_syscall;
-/* Points the registers at the executor with `count` calls at `calls`. */
+extern const uint64_t executor_syscall, executor_rescue;
+/* Points the registers at the executor with `count` calls at `calls`; `rescue` is the address of
+ * the thread's struct rescue. */
 void registers_set_executor(struct registers *r, remote_addr code, remote_addr calls,
-                            uint64_t count);
+                            uint64_t count, remote_addr rescue);
+/* For a single call at executor_syscall: what comes after it is the trap. */
+void registers_set_executor_end(struct registers *r, remote_addr calls, remote_addr rescue);
+
+struct kernel_sigaction {
+    uint64_t handler, flags, restorer, mask;
+};
+
+/* With what a puppet whose tracer has died puts itself back: the handler copies it into the frame
+ * that the kernel has made for it and returns from the signal. */
+#define RESCUE_REGISTERS 18
+struct rescue {
+    uint64_t registers[RESCUE_REGISTERS];
+    uint64_t mask;
+    struct kernel_sigaction trap; /* what SIGTRAP does in the program itself */
+};
+/* The registers a thread would go on with if it were let go now: an interrupted system call begins
+ * again. */
+void rescue_fill(struct rescue *rescue, const struct registers *r, uint64_t mask);
+/* The action that calls the handler. */
+struct kernel_sigaction rescue_action(remote_addr code);
 /* How many of the calls were not done when the executor trapped. */
 uint64_t registers_executor_left(const struct registers *r);
 /* Finds a syscall instruction in code of `size` bytes; its offset or -1. */

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 
 #define CALLS_SIZE (BATCH_CALLS_MAX * sizeof(struct remote_call))
-#define DATA_SIZE  (STAGE_SIZE - PAGE - CALLS_SIZE)
+#define DATA_SIZE  (STAGE_SIZE - 2 * PAGE - CALLS_SIZE)
 #define MAY_FAIL   (1ull << 63)
 
 static remote_addr calls_at(const struct batch *b)
@@ -166,7 +166,7 @@ static int run(struct batch *b, struct births *births, struct error *err)
     if (r < 0)
         return r;
     struct registers regs = p->saved;
-    registers_set_executor(&regs, p->stage.address, calls_at(b), b->count);
+    registers_set_executor(&regs, p->stage.address, calls_at(b), b->count, puppet_rescue(p));
     if (registers_set(p->tid, &regs) < 0)
         return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
     r = run_to_trap(p, births, err);

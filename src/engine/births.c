@@ -44,8 +44,6 @@ static int take(struct restore *r, struct puppet *p, struct error *err)
     vma_list_free(list);
     if (n == 0)
         n = stage_raise(p, r->ground, err);
-    if (n == 0)
-        p->insn = p->stage.address + executor_syscall;
     return n < 0 ? n : restore_clear(r, p, err);
 }
 
@@ -132,33 +130,37 @@ static int call(struct puppet *p, struct error *err, const char *what, long numb
     return result < 0 ? error_errno(err, (int)-result, "process %d cannot %s", p->vtid, what) : 0;
 }
 
+/* Death by a signal: no core file, and the signal does what it does to anybody. */
+static void expose_to_signal(struct puppet *p, int signal, struct error *err)
+{
+    bool failed;
+    struct kernel_sigaction dfl = {0};
+    struct rlimit64 none = {0, 0};
+    remote_addr at = p->stage.address + PAGE;
+    uint64_t nothing = 0;
+    if (remote_write(p->process, at, &none, sizeof(none)) == 0)
+        puppet_call(p, &failed, err, SYS_prlimit64, 0, RLIMIT_CORE, at, 0, 0, 0);
+    if (remote_write(p->process, at, &dfl, sizeof(dfl)) == 0)
+        puppet_call(p, &failed, err, SYS_rt_sigaction, (uint64_t)signal, at, 0, 8, 0, 0);
+    ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(nothing), &nothing);
+}
+
 /* Ends a puppet by its own exit or by a signal, as wait(2)'s status says. */
 int let_die(struct restore *r, struct puppet *p, int status, struct error *err)
 {
     struct registers regs = p->saved;
-    if (WIFSIGNALED(status)) {
-        /* No core file, default action, nothing blocked. */
-        bool failed;
-        struct rlimit64 none = {0, 0};
-        remote_addr at = p->stage.address + PAGE;
-        if (remote_write(p->process, at, &none, sizeof(none)) == 0)
-            puppet_call(p, &failed, err, SYS_prlimit64, 0, RLIMIT_CORE, at, 0, 0, 0);
-    }
-    const uint64_t args[6] = {
-        (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status))};
-    registers_set_call(&regs, p->insn, SYS_exit_group, args);
+    int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    const uint64_t args[6] = {(uint64_t)WEXITSTATUS(status)};
+    if (signal)
+        expose_to_signal(p, signal, err);
+    registers_set_call(&regs, p->stage.address + executor_syscall, SYS_exit_group, args);
     registers_set(p->tid, &regs);
-    if (WIFSIGNALED(status)) {
-        uint64_t nothing = 0;
-        ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(nothing), &nothing);
-        kill(p->tid, WTERMSIG(status));
-    }
-    for (;;) {
-        int signal = 0;
-        ptrace(PTRACE_CONT, p->tid, 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-        if (puppet_wait(p->tid, &signal) == STOP_GONE)
-            return 0;
-    }
+    if (signal)
+        kill(p->tid, signal);
+    do {
+        ptrace(PTRACE_CONT, p->tid, 0, signal);
+    } while (puppet_wait(p->tid, NULL) != STOP_GONE);
+    return 0;
 }
 
 /* The wait status in a core image is the kernel's exit_code. */

@@ -96,6 +96,8 @@ static int look_at_threads(struct dump *d, struct task *t, struct error *err)
             r = puppet_borrow(p, err);
         if (r == 0 && i > 0)
             r = rseq_leave_section(p, err);
+        if (r == 0 && i > 0)
+            r = stage_enter(p, err);
         if (r == 0)
             r = look_at_thread(d, t, &t->threads[i], err);
         /* A dead batch leaves the thread borrowed: give it back whatever happened. */

@@ -13,7 +13,6 @@ struct proc_status {
     pid_t parent;                 /* ours; 0: outside */
     pid_t process;                /* thread group, ours */
     uint32_t umask;
-    uint64_t sig_ignored;
     uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
     bool no_new_privs;
     int seccomp; /* 0 none, 1 strict, 2 filter */

@@ -93,19 +93,6 @@ int puppet_borrow(struct puppet *p, struct error *err)
     return 0;
 }
 
-static int put_back_sigtrap(struct puppet *p, struct error *err)
-{
-    struct {
-        uint64_t handler, flags, restorer, mask;
-    } ignore = {.handler = (uint64_t)SIG_IGN};
-    bool failed = false;
-    remote_addr at = p->stage.address + PAGE;
-    if (remote_write(p->process, at, &ignore, sizeof(ignore)) < 0)
-        return died(p, err);
-    puppet_call(p, &failed, err, SYS_rt_sigaction, SIGTRAP, at, 0, 8, 0, 0);
-    return failed ? -err->code : 0;
-}
-
 int puppet_return(struct puppet *p, struct error *err)
 {
     if (!p->borrowed)
@@ -136,6 +123,14 @@ int puppet_settle(pid_t tid, struct error *err)
     }
 }
 
+/* The first thread of a process has a rescue of its own, the others share one: they are driven one
+ * after the other. */
+remote_addr puppet_rescue(const struct puppet *p)
+{
+    return p->stage.address + STAGE_SIZE - PAGE +
+           (p->tid == p->process ? 0 : sizeof(struct rescue));
+}
+
 static int next_syscall_stop(struct puppet *p, struct error *err)
 {
     do {
@@ -155,6 +150,10 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
     struct registers r = p->saved;
     const uint64_t args[6] = {a, b, c, d, e, f};
     registers_set_call(&r, p->insn, number, args);
+    if (p->stage.address) {
+        registers_set_ip(&r, p->stage.address + executor_syscall);
+        registers_set_executor_end(&r, p->stage.address + PAGE, puppet_rescue(p));
+    }
     *failed = true;
     if (registers_set(p->tid, &r) < 0)
         return died(p, err);
@@ -166,7 +165,32 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
     return registers_result(&r);
 }
 
-int stage_raise(struct puppet *p, remote_addr where, struct error *err)
+int stage_enter(struct puppet *p, struct error *err)
+{
+    struct rescue rescue = {.trap = p->stage.trap};
+    rescue_fill(&rescue, &p->saved, p->saved_mask);
+    int r = remote_write(p->process, puppet_rescue(p), &rescue, sizeof(rescue));
+    return r < 0 ? died(p, err) : 0;
+}
+
+/* SIGTRAP from now on calls the rescue, or does what it did before. */
+static int exchange_trap(struct puppet *p, const struct kernel_sigaction *new,
+                         struct kernel_sigaction *ret_old, struct error *err)
+{
+    bool failed;
+    remote_addr at = p->stage.address + PAGE, old = ret_old ? at + sizeof(*new) : 0;
+    if (remote_write(p->process, at, new, sizeof(*new)) < 0)
+        return died(p, err);
+    long r = puppet_call(p, &failed, err, SYS_rt_sigaction, SIGTRAP, at, old, 8, 0, 0);
+    if (failed)
+        return -err->code;
+    if (r < 0)
+        return error_errno(err, (int)-r, "process %d cannot change a signal action", p->vtid);
+    return ret_old && remote_read(p->process, old, ret_old, sizeof(*ret_old)) < 0 ? died(p, err)
+                                                                                  : 0;
+}
+
+static int map_stage(struct puppet *p, remote_addr where, struct error *err)
 {
     bool failed;
     long at = puppet_call(p, &failed, err, SYS_mmap, where, STAGE_SIZE, PROT_READ | PROT_EXEC,
@@ -180,27 +204,38 @@ int stage_raise(struct puppet *p, remote_addr where, struct error *err)
     p->stage = (struct stage){.address = (remote_addr)at, .size = STAGE_SIZE};
     size_t code_size = (size_t)(executor_code_end - executor_code);
     int r = remote_force_write(p->process, p->stage.address, executor_code, code_size);
+    return r < 0 ? error_errno(err, -r, "cannot write into the memory of process %d", p->vtid) : 0;
+}
+
+int stage_raise(struct puppet *p, remote_addr where, struct error *err)
+{
+    bool failed;
+    int r = map_stage(p, where, err);
     if (r < 0)
-        return error_errno(err, -r, "cannot write into the memory of process %d", p->vtid);
+        return r;
     long protect = puppet_call(p, &failed, err, SYS_mprotect, p->stage.address + PAGE,
                                STAGE_SIZE - PAGE, PROT_READ | PROT_WRITE, 0, 0, 0);
     if (failed)
         return -err->code;
     if (protect < 0)
         return error_errno(err, (int)-protect, "process %d cannot make memory writable", p->vtid);
-    return 0;
+    struct kernel_sigaction rescue = rescue_action(p->stage.address);
+    r = exchange_trap(p, &rescue, &p->stage.trap, err);
+    return r < 0 ? r : stage_enter(p, err);
 }
 
 int stage_strike(struct puppet *p, struct error *err)
 {
     if (!p->stage.address)
         return 0;
-    if (p->sigtrap_ignored && put_back_sigtrap(p, err) < 0)
-        return -ESRCH;
+    int n = exchange_trap(p, &p->stage.trap, NULL, err);
+    if (n < 0)
+        return n;
     bool failed;
-    long r = puppet_call(p, &failed, err, SYS_munmap, p->stage.address, p->stage.size, 0, 0, 0, 0);
+    struct stage stage = p->stage;
+    p->stage = (struct stage){0}; /* from here on by the vdso */
+    long r = puppet_call(p, &failed, err, SYS_munmap, stage.address, stage.size, 0, 0, 0, 0);
     if (failed)
         return -err->code;
-    p->stage = (struct stage){0};
     return r < 0 ? error_errno(err, (int)-r, "process %d cannot unmap memory", p->vtid) : 0;
 }

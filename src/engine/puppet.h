@@ -14,22 +14,26 @@
 #include "base/error.h"
 #include "engine/arch.h"
 
-/* Memory of ours in the puppet's address space: one page of code (the executor), then data.
- * Shared by all threads of a process. address 0: none. */
+/* Memory of ours in the puppet's address space: one page of code (the executor), then data, at the
+ * end of it the rescues of the first thread and of one other. Shared by all threads of a process.
+ * address 0: none.
+ *
+ * While it stands, SIGTRAP calls the executor's rescue: if we die while a thread is borrowed, the
+ * trap at the end of what it is doing puts it back to where it was. */
 struct stage {
     remote_addr address;
     uint64_t size;
+    struct kernel_sigaction trap; /* what SIGTRAP does in the program itself */
 };
-#define STAGE_SIZE (PAGE + 256 * 1024)
+#define STAGE_SIZE (2 * PAGE + 256 * 1024)
 
 struct puppet {
     pid_t tid;          /* in our pid namespace */
     pid_t vtid;         /* in the container's */
     pid_t process;      /* thread group, ours */
-    remote_addr insn;   /* a syscall instruction in its memory */
+    remote_addr insn;   /* a syscall instruction in its vdso */
     struct stage stage; /* a copy of the process's */
     bool borrowed;
-    bool sigtrap_ignored; /* the executor's trap would reset this; put back by stage_strike */
     struct registers saved;
     uint64_t saved_mask;
 };
@@ -71,7 +75,11 @@ int puppet_settle(pid_t tid, struct error *err);
 /* Puts the stage into a process whose `insn` is known, at `where` or anywhere for 0.
  * Works under MDWE (code is never writable) by writing through /proc/PID/mem. */
 int stage_raise(struct puppet *p, remote_addr where, struct error *err);
-/* Takes it away again; before, an ignored SIGTRAP becomes ignored again. */
+/* Where its rescue lies. */
+remote_addr puppet_rescue(const struct puppet *p);
+/* For a further thread of a process whose stage stands: it is borrowed and about to be driven. */
+int stage_enter(struct puppet *p, struct error *err);
+/* Takes it away again; SIGTRAP does what it did before. */
 int stage_strike(struct puppet *p, struct error *err);
 
 /* Reads or writes the puppet's memory; protections are honoured. 0 or -errno. */

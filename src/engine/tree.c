@@ -78,7 +78,6 @@ static int fill_threads(struct dump *d, struct task *t, struct error *err)
             .tid = f->tid,
             .vtid = th->status.vpid,
             .process = t->pid,
-            .sigtrap_ignored = th->status.sig_ignored >> (SIGTRAP - 1) & 1,
         };
         if (f->stop_signal)
             t->state = TASK_STOPPED, t->stop_signal = f->stop_signal;

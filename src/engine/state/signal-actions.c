@@ -6,10 +6,6 @@
 
 #define SIGNALS 64
 
-struct kernel_sigaction {
-    uint64_t handler, flags, restorer, mask;
-};
-
 static bool has_action(int signal)
 {
     return signal != SIGKILL && signal != SIGSTOP;
@@ -36,15 +32,15 @@ static int take(struct look *l, void *asked, struct error *err)
     for (int s = 1; s <= SIGNALS; s++) {
         if (!has_action(s))
             continue;
-        const struct kernel_sigaction *k = look_local(l, struct kernel_sigaction, at[s]);
+        const struct kernel_sigaction *k = s == SIGTRAP
+                                               ? &l->thread->puppet.stage.trap
+                                               : look_local(l, struct kernel_sigaction, at[s]);
         SaEntry *e = arena_new_of(a, SaEntry);
         sa_entry__init(e);
         e->sigaction = k->handler;
         e->flags = k->flags;
         e->restorer = k->restorer;
         e->mask = k->mask;
-        if (s == SIGTRAP && l->thread->puppet.sigtrap_ignored)
-            e->sigaction = (uint64_t)SIG_IGN;
         tc->sigactions[tc->n_sigactions++] = e;
     }
     return 0;
@@ -59,12 +55,10 @@ static int restore(struct revival *v, struct error *err)
             continue;
         const SaEntry *e = tc->sigactions[i++];
         struct kernel_sigaction k = {e->sigaction, e->flags, e->restorer, e->mask};
-        /* The executor's trap would reset an ignored SIGTRAP: puppet_return sets that one. */
-        if (s == SIGTRAP && k.handler == (uint64_t)SIG_IGN) {
-            v->thread->puppet.sigtrap_ignored = true;
-            continue;
-        }
-        if (k.handler != (uint64_t)SIG_DFL || k.flags || k.mask)
+        /* Ours while the stage stands. */
+        if (s == SIGTRAP)
+            v->thread->puppet.stage.trap = k;
+        else if (k.handler != (uint64_t)SIG_DFL || k.flags || k.mask)
             batch_call(v->batch, "set its signal actions", SYS_rt_sigaction, (uint64_t)s,
                        batch_data(v->batch, &k, sizeof(k)), 0, 8);
     }
