@@ -48,11 +48,12 @@ static int check_file(struct restore *r, const struct task *t, uint32_t id, cons
     if (!f || (regular && (!f->reg || !f->reg->name || f->reg->name[0] != '/')))
         return error_set(err, EINVAL, "the checkpoint does not describe %s of process %d", what,
                          t->vpid);
-    if (!resource_of_type(f->type))
+    const struct resource *resource = resource_of_type(f->type);
+    if (!resource)
         return error_set(err, ENOTSUP,
                          "process %d has a descriptor of a kind (%d) that firn cannot restore yet",
                          t->vpid, (int)f->type);
-    return 0;
+    return resource->check ? resource->check(r, f, err) : 0;
 }
 
 static int check_files(struct restore *r, struct task *t, struct error *err)

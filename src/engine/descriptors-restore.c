@@ -178,6 +178,9 @@ static struct common common_of(const FileEntry *f)
     COMMON(ify);
     COMMON(ffy);
     COMMON(pidfd);
+    COMMON(isk);
+    COMMON(usk);
+    COMMON(nlsk);
 #undef COMMON
     return (struct common){0};
 }

@@ -10,6 +10,7 @@
 #include "engine/dump.h"
 
 struct maker;
+struct restore;
 
 /* A descriptor of a process that stands still, seen from outside. */
 struct descriptor {
@@ -35,11 +36,13 @@ struct resource {
     /* May be NULL. Completes the open file, which the puppet has as `fd`, when all descriptors of
      * all processes have their numbers. */
     int (*finish)(struct maker *m, const FileEntry *entry, int fd, struct error *err);
+    /* Judges an entry before anything is done; may be NULL. */
+    int (*check)(struct restore *r, const FileEntry *entry, struct error *err);
 };
 
 extern const struct resource resource_eventfd, resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
-    resource_terminal;
+    resource_terminal, resource_inet_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,

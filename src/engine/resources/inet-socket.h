@@ -1,0 +1,36 @@
+/* IPv4 and IPv6 sockets: what inet-socket.c and tcp-stream.c tell each other. */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "engine/resources/socket.h"
+
+/* States of include/net/tcp_states.h. */
+enum tcp_state {
+    TCP_STATE_ESTABLISHED = 1,
+    TCP_STATE_SYN_SENT,
+    TCP_STATE_SYN_RECV,
+    TCP_STATE_FIN_WAIT1,
+    TCP_STATE_FIN_WAIT2,
+    TCP_STATE_TIME_WAIT,
+    TCP_STATE_CLOSE,
+    TCP_STATE_CLOSE_WAIT,
+    TCP_STATE_LAST_ACK,
+    TCP_STATE_LISTEN,
+    TCP_STATE_CLOSING,
+};
+
+/* "10.0.0.1:80", "[::1]:80"; in the arena. */
+const char *inet_text(struct arena *a, const struct sockaddr_storage *address);
+/* The entry's addresses; their size. */
+socklen_t inet_source(const struct restore *r, const InetSkEntry *e, struct sockaddr_storage *ret);
+socklen_t inet_destination(const struct restore *r, const InetSkEntry *e,
+                           struct sockaddr_storage *ret);
+
+/* engine/resources/tcp-stream.c: a connection, kept by TCP_REPAIR (tcp(7) does not tell; see the
+ * kernel's Documentation). Its socket stays in repair mode, where it sends nothing, until the dump
+ * is released or killed. Takes the descriptor over. */
+int tcp_stream_dump(struct dump *d, const struct descriptor *f, int fd, const InetSkEntry *e,
+                    struct error *err);
+/* Into a new socket (`fd` is our copy); it stays in repair mode until tcp_streams_go. */
+int tcp_stream_restore(struct maker *m, int fd, const InetSkEntry *e, struct error *err);
