@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "engine/hoard.h"
 #include "engine/kernel.h"
 #include "engine/restore.h"
 
@@ -66,7 +67,9 @@ int restore_take_init(struct restore *r, struct error *err)
 static int take_entered(struct restore *r, struct task *t, struct error *err)
 {
     int n = enter_container(r, t, err);
-    return n < 0 ? n : take(r, &t->threads[0].puppet, err);
+    if (n == 0)
+        n = take(r, &t->threads[0].puppet, err);
+    return n < 0 ? n : hoard_bring(r, t, err);
 }
 
 /* ---- birth and death ---- */

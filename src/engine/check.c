@@ -45,7 +45,8 @@ static int check_file(struct restore *r, const struct task *t, uint32_t id, cons
                       bool regular, struct error *err)
 {
     const FileEntry *f = restore_file(r, id);
-    if (!f || (regular && (!f->reg || !f->reg->name || f->reg->name[0] != '/')))
+    bool named = f && f->reg && f->reg->name && f->reg->name[0] == '/';
+    if (!f || (regular && !named && !f->memfd))
         return error_set(err, EINVAL, "the checkpoint does not describe %s of process %d", what,
                          t->vpid);
     const struct resource *resource = resource_of_type(f->type);
@@ -96,7 +97,7 @@ static int check_area(struct restore *r, const struct task *t, const VmaEntry *v
                          "the checkpoint's memory map of process %d is wrong at %#" PRIx64, t->vpid,
                          v->start);
     uint32_t known = VMA_REGULAR | VMA_STACK | VMA_VDSO | VMA_HEAP | VMA_FILE_PRIVATE |
-                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR;
+                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR | VMA_MEMFD;
     if (v->status & ~known)
         return error_set(err, ENOTSUP,
                          "process %d has memory of a kind (status %#x) at %#" PRIx64

@@ -11,7 +11,10 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "engine/fdinfo.h"
+#include "engine/ghost.h"
 #include "engine/resources/resource.h"
+
+#define DELETED " (deleted)"
 
 /* flags, pos and locks as /proc/PID/fdinfo/N tells them, see proc(5). */
 static int read_fdinfo(struct descriptor *f)
@@ -30,6 +33,25 @@ static int read_fdinfo(struct descriptor *f)
     return 0;
 }
 
+/* What the kernel appends to the path of a deleted file, unless a file is really called so; and
+ * what a restore may have put there. */
+static void strip_deleted(const struct dump *d, struct descriptor *f)
+{
+    if (f->link[0] != '/' || !string_ends(f->link, DELETED))
+        return;
+    struct stat st;
+    _cleanup_close_ int fd = open_in_root(d->root_fd, f->link, O_PATH | O_NOFOLLOW, 0);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == f->st.st_ino && st.st_dev == f->st.st_dev)
+        return;
+    f->deleted = true;
+    f->link[strlen(f->link) - strlen(DELETED)] = 0;
+    char *suffix = strstr(f->link, GHOST_SUFFIX);
+    if (suffix && suffix > strrchr(f->link, '/') + 1 &&
+        suffix[strlen(GHOST_SUFFIX) + strspn(suffix + strlen(GHOST_SUFFIX), "0123456789abcdef")] ==
+            0)
+        *suffix = 0;
+}
+
 static int look_at_link(struct dump *d, struct descriptor *f, const char *name, struct error *err)
 {
     char path[128];
@@ -37,7 +59,10 @@ static int look_at_link(struct dump *d, struct descriptor *f, const char *name, 
     int r = proc_link(f->task->pid, name, f->link, sizeof(f->link));
     if (r == 0 && stat(path, &f->st) < 0)
         r = -errno;
-    return r < 0 ? error_errno(err, -r, "cannot look at %s", descriptor_name(d, f)) : 0;
+    if (r < 0)
+        return error_errno(err, -r, "cannot look at %s", descriptor_name(d, f));
+    strip_deleted(d, f);
+    return 0;
 }
 
 static struct file *new_file(struct dump *d, const struct descriptor *f)
@@ -108,6 +133,13 @@ static int dump_descriptor(int fd, void *context)
     return 0;
 }
 
+/* Not a descriptor's. */
+static bool same_path(const FileEntry *e, const struct descriptor *f)
+{
+    return e->memfd ? e->memfd->flags == f->flags
+                    : e->reg->flags == f->flags && string_equal(e->reg->name, f->link);
+}
+
 int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t flags,
               uint32_t *ret_id, struct error *err)
 {
@@ -118,7 +150,7 @@ int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t f
     for (size_t i = 0; i < d->file_count; i++) {
         const struct file *file = &d->files[i];
         if (file->fd < 0 && file->ino == f.st.st_ino && file->dev == f.st.st_dev &&
-            file->entry->reg->flags == flags && string_equal(file->entry->reg->name, f.link)) {
+            same_path(file->entry, &f)) {
             *ret_id = file->entry->id;
             return 0;
         }

@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/strv.h"
-#include "engine/restore.h"
+#include "engine/hoard.h"
 
 /* ---- tools for the resources ---- */
 
@@ -150,7 +150,9 @@ static int make_room(struct maker *m, struct error *err)
     batch_reset(b);
     batch_call(b, "raise its limit of open files", SYS_prlimit64, 0, RLIMIT_NOFILE,
                batch_data(b, &old, sizeof(old)), 0);
-    batch_call(b, "close its descriptors", SYS_close_range, 3, ~0u, 0);
+    uint64_t base = (uint64_t)m->restore->base_fd, spare = base + 3 + m->restore->hoard_count;
+    batch_call(b, "close its descriptors", SYS_close_range, 3, base + 2, 0);
+    batch_call(b, "close its descriptors", SYS_close_range, spare, ~0u, 0);
     for (uint64_t i = 0; i < 3; i++)
         batch_try(b, SYS_dup3, i, (uint64_t)m->restore->base_fd + i, O_CLOEXEC);
     batch_call(b, "close its descriptors", SYS_close_range, 0, 2, 0);
@@ -181,6 +183,7 @@ static struct common common_of(const FileEntry *f)
     COMMON(isk);
     COMMON(usk);
     COMMON(nlsk);
+    COMMON(memfd);
 #undef COMMON
     return (struct common){0};
 }
@@ -293,7 +296,12 @@ int restore_descriptors(struct restore *r, struct error *err)
     int n = each_alive(r, make_all, err);
     for (size_t i = 0; n == 0 && i < r->file_count; i++)
         n = finish(r, i, err);
-    return n < 0 ? n : each_alive(r, close_high, err);
+    return n;
+}
+
+int restore_close_spares(struct restore *r, struct error *err)
+{
+    return each_alive(r, close_high, err);
 }
 
 /* ---- terminals ---- */
@@ -322,9 +330,9 @@ static int make_directories(struct maker *m, struct error *err)
 {
     const FsEntry *fs = m->task->fs;
     struct batch *b = m->batch;
-    const char *cwd = restore_file(m->restore, fs->cwd_id)->reg->name;
+    const FileEntry *cwd = restore_file(m->restore, fs->cwd_id);
     const char *root = restore_file(m->restore, fs->root_id)->reg->name;
-    int fd = maker_open(m, cwd, O_PATH | O_DIRECTORY, err);
+    int fd = maker_open_file(m, cwd, O_PATH | O_DIRECTORY, err);
     if (fd < 0)
         return fd;
     batch_reset(b);

@@ -188,6 +188,9 @@ void dump_free(struct dump *d)
     free(d->files);
     free(d->filters);
     free(d->shared);
+    free(d->ghosts);
+    free(d->remaps);
+    free(d->memfds);
     free(d->pipes);
     free(d->ttys);
     js_unref(d->extra);

@@ -1,6 +1,8 @@
 /* The dump's state and its steps. Internal to engine/. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "base/arena.h"
 #include "engine/batch.h"
 #include "engine/engine.h"
@@ -26,16 +28,23 @@ struct file {
     int fd;
 };
 
-/* A shared anonymous memory object, known by its inode. */
+/* A file in memory: shared anonymous memory, a memfd, a System V segment. */
 struct shared_memory {
-    ino_t ino;
-    pid_t holder; /* a process that has it mapped, and where */
-    struct vma area;
+    uint64_t id;       /* as the images number it */
+    const char *place; /* a path in /proc that opens it; NULL: `fd` is open */
     int fd;
     struct page_range *pages;
     size_t range_count;
     uint64_t page_count;
     uint32_t pages_id;
+};
+
+/* A file that has lost its name, see ghost.h. */
+struct ghost {
+    uint32_t id; /* of the ghost file, or of the file entry with the other name */
+    RemapType type;
+    struct stat st;
+    const char *place; /* a path in /proc that opens it */
 };
 
 struct pipe_state {
@@ -62,6 +71,12 @@ struct dump {
     size_t filter_count, filter_room;
     struct shared_memory *shared;
     size_t shared_count, shared_room;
+    struct ghost *ghosts;
+    size_t ghost_count, ghost_room;
+    RemapFilePathEntry **remaps;
+    size_t remap_count, remap_room;
+    MemfdInodeEntry **memfds;
+    size_t memfd_count, memfd_room;
     struct pipe_state *pipes;
     size_t pipe_count, pipe_room;
     TtyInfoEntry **ttys;
@@ -92,6 +107,9 @@ int dump_memory_map(struct dump *d, struct task *t, struct error *err);
 int dump_find_pages(struct dump *d, struct task *t, struct error *err);
 int dump_write_pagemaps(struct dump *d, struct error *err);
 int dump_write_pages(struct dump *d, struct task *t, struct error *err);
+/* Has the memory with this inode number, which the file `place` in /proc is, written. Returns its
+ * number in the images. */
+uint32_t shared_memory_note(struct dump *d, ino_t ino, const char *place);
 int dump_find_shared_pages(struct dump *d, struct error *err);
 int dump_write_shared_pages(struct dump *d, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "engine/ghost.h"
 #include "engine/host.h"
 
 enum { TASK_STATE_ALIVE = 1, TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6 };
@@ -127,6 +128,10 @@ int images_write_files(struct dump *d, struct error *err)
     int r = image_writer_put(w, d->sink, err);
     if (r == 0)
         r = pipe_write_images(d, err);
+    if (r == 0)
+        r = ghosts_write_images(d, err);
+    if (r == 0)
+        r = memfd_write_images(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }
 

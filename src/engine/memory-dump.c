@@ -21,15 +21,24 @@ enum { PAGEMAP_PRESENT = 4 };
 
 /* ---- the map ---- */
 
-static int note_shared(struct dump *d, const struct task *t, const struct vma *v)
+/* System V segments have the numbers below. */
+#define FIRST_INODE_ID (1ull << 31)
+
+uint32_t shared_memory_note(struct dump *d, ino_t ino, const char *place)
 {
+    uint32_t id = (uint32_t)(ino | FIRST_INODE_ID);
     for (size_t i = 0; i < d->shared_count; i++)
-        if (d->shared[i].ino == v->ino)
-            return 0;
+        if (d->shared[i].id == id)
+            return id;
     array_reserve(d->shared, d->shared_count, d->shared_room);
-    d->shared[d->shared_count++] =
-        (struct shared_memory){.ino = v->ino, .holder = t->pid, .area = *v, .fd = -1};
-    return 0;
+    d->shared[d->shared_count++] = (struct shared_memory){.id = id, .place = place, .fd = -1};
+    return id;
+}
+
+static const char *map_file(struct dump *d, const struct task *t, const struct vma *v)
+{
+    return arena_printf(d->arena, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, t->pid, v->start,
+                        v->end);
 }
 
 static int vma_file(struct dump *d, struct task *t, const struct vma *v, uint32_t *ret_id,
@@ -51,8 +60,8 @@ static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry
     e->has_madv = v->madvice != 0;
     e->madv = v->madvice;
     if (v->status & VMA_ANON_SHARED) {
-        e->shmid = v->ino;
-        return note_shared(d, t, v);
+        e->shmid = shared_memory_note(d, v->ino, map_file(d, t, v));
+        return 0;
     }
     if (!(v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)))
         return 0;
@@ -284,15 +293,6 @@ int dump_write_pages(struct dump *d, struct task *t, struct error *err)
 
 /* ---- shared anonymous memory: through its file, wherever it is mapped ---- */
 
-static int open_shared(const struct shared_memory *m)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, m->holder,
-             m->area.start, m->area.end);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
 static int find_shared_pages(int fd, struct page_range **ret, size_t *ret_count)
 {
     size_t room = 0;
@@ -336,13 +336,13 @@ static int copy_shared(struct dump *d, int fd, const struct page_range *ranges, 
 
 static int find_one_shared(struct dump *d, struct shared_memory *m, struct error *err)
 {
-    m->fd = open_shared(m);
     if (m->fd < 0)
-        return error_errno(err, -m->fd, "cannot open the shared memory at %#" PRIx64,
-                           m->area.start);
+        m->fd = open(m->place, O_RDONLY | O_CLOEXEC);
+    if (m->fd < 0)
+        return error_errno(err, errno, "cannot open shared memory (%s)", m->place);
     int r = find_shared_pages(m->fd, &m->pages, &m->range_count);
     if (r < 0)
-        return error_errno(err, -r, "cannot read the shared memory at %#" PRIx64, m->area.start);
+        return error_errno(err, -r, "cannot read shared memory");
     for (size_t i = 0; i < m->range_count; i++)
         m->page_count += m->pages[i].count;
     d->stats.pages_written += m->page_count;
@@ -392,7 +392,7 @@ int dump_write_pagemaps(struct dump *d, struct error *err)
     for (size_t i = 0; r == 0 && i < d->shared_count; i++) {
         struct shared_memory *m = &d->shared[i];
         m->pages_id = ++d->next_pages_id;
-        r = write_pagemap(d, m->ino, IMAGE_PAGEMAP_SHMEM, m->pages_id, m->pages, m->range_count,
+        r = write_pagemap(d, m->id, IMAGE_PAGEMAP_SHMEM, m->pages_id, m->pages, m->range_count,
                           err);
     }
     return r;

@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
-#include "engine/restore.h"
+#include "engine/hoard.h"
 #include "engine/vma.h"
 
 #define CHUNK  (1u << 20)
@@ -247,7 +247,7 @@ static int open_file(struct builder *w, uint32_t id, uint32_t flags)
     if (n < 0)
         return n;
     struct maker m = {.restore = w->r, .task = w->t, .batch = w->b};
-    w->fd = maker_open(&m, restore_file(w->r, id)->reg->name, flags, w->err);
+    w->fd = maker_open_file(&m, restore_file(w->r, id), flags, w->err);
     w->file_id = id;
     w->file_flags = flags;
     batch_reset(w->b);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "engine/ghost.h"
 #include "engine/restore.h"
 
 enum { TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6, TASK_STATE_DEAD = 2 };
@@ -228,5 +229,9 @@ int plan_load(struct restore *r, struct error *err)
         n = load_pipes(r, err);
     if (n == 0 && image_exists(r->dirfd, IMAGE_SECCOMP, 0))
         n = get(r, IMAGE_SECCOMP, 0, &r->seccomp, err);
-    return n < 0 ? n : load_extra(r, err);
+    if (n == 0)
+        n = load_extra(r, err);
+    if (n == 0)
+        n = ghosts_load(r, err);
+    return n < 0 ? n : memfd_load(r, err);
 }

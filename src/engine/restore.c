@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/strv.h"
+#include "engine/hoard.h"
 #include "engine/kernel.h"
 
 int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
@@ -64,6 +65,7 @@ static const struct {
 } steps[] = {
     {"take the runtime's init at its exec", restore_take_init},
     {"find its terminal", find_console},
+    {"make files without a name", restore_hoard},
     {"make shared memory", restore_nurseries},
     {"make the processes", restore_births},
     {"make process groups", restore_groups},
@@ -72,6 +74,8 @@ static const struct {
     {"open the files", restore_descriptors},
     {"set up terminals", restore_terminals},
     {"change directories", restore_directories},
+    {"finish files without a name", restore_finish_hoard},
+    {"close spare descriptors", restore_close_spares},
     {"make the threads", restore_threads},
     {"restore states", restore_states},
     {"restore registers", restore_registers},
@@ -148,6 +152,7 @@ void restore_free(struct restore *r)
     js_unref(r->extra);
     free(r->pipes);
     free(r->parked);
+    free(r->hoard);
     free(r->nurseries);
     arena_free(r->arena);
     free(r);

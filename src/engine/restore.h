@@ -44,6 +44,9 @@ struct restore {
     struct tree tree;
     FileEntry **files; /* sorted by id */
     size_t file_count;
+    struct hoarded *hoard; /* see hoard.h */
+    size_t hoard_count, hoard_room;
+    size_t *hoard_of;     /* as files: 0, or 1 + which of the hoard it is */
     struct offer *offers; /* as files */
     struct pipe_state *pipes;
     size_t pipe_count, pipe_room;
@@ -104,6 +107,8 @@ int restore_memory(struct restore *r, struct error *err);
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
 int restore_directories(struct restore *r, struct error *err);
+/* What was only needed for making the others. */
+int restore_close_spares(struct restore *r, struct error *err);
 int restore_stdio_pipe(const struct restore *r, uint32_t pipe_id);
 void restore_park(struct restore *r, uint32_t pipe_id, struct task *t, int read_end, int write_end);
 const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_id);

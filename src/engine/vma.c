@@ -99,8 +99,9 @@ static const char *apply_vm_flag(struct vma *v, const char *name)
 static const struct {
     const char *prefix, *what;
 } refused_names[] = {
-    {"/SYSV", "System V shared memory"},      {"/memfd:", "memory of a memfd"},
-    {"/[aio]", "an asynchronous I/O ring"},   {"anon_inode:", "memory of an anonymous inode"},
+    {"/SYSV", "System V shared memory"},
+    {"/[aio]", "an asynchronous I/O ring"},
+    {"anon_inode:", "memory of an anonymous inode"},
     {"socket:", "memory of a packet socket"},
 };
 
@@ -129,8 +130,7 @@ static const char *classify(struct vma *v)
         for (size_t i = 0; i < ARRAY_LEN(refused_names); i++)
             if (string_starts(v->name, refused_names[i].prefix))
                 return refused_names[i].what;
-        if (string_ends(v->name, " (deleted)"))
-            return "a mapping of a deleted file";
+        v->status |= string_starts(v->name, "/memfd:") ? VMA_MEMFD : 0;
         v->status |= v->flags & MAP_SHARED ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
     }
     return NULL;

@@ -19,6 +19,7 @@ enum {
     VMA_ANON_SHARED = 1 << 8,
     VMA_ANON_PRIVATE = 1 << 9,
     VMA_VVAR = 1 << 12,
+    VMA_MEMFD = 1 << 14,
 };
 
 struct vma {

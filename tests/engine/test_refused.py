@@ -4,7 +4,7 @@ from harness.case import check, equal
 
 # The argument of the guest, and a word of the refusal that says what it is.
 OBJECTS = {"io_uring": "io_uring", "unix": "socket", "epoll": "epoll",
-           "inotify": "inotify", "memfd": "memfd", "deleted": "deleted", "pidfd": "pidfd",
+           "inotify": "inotify", "pidfd": "pidfd",
            "sysv": "shared memory segment", "fifo": "fifo"}
 
 

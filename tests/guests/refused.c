@@ -42,18 +42,6 @@ static int make_inotify(void)
     return inotify_init();
 }
 
-static int make_memfd(void)
-{
-    return memfd_create("guest", 0);
-}
-
-static int make_deleted(void)
-{
-    int f = open("/tmp/deleted", O_RDWR | O_CREAT, 0600);
-    unlink("/tmp/deleted");
-    return f;
-}
-
 static int make_fifo(void)
 {
     unlink("/tmp/fifo");
@@ -75,10 +63,8 @@ static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
-    {"io_uring", make_io_uring}, {"tcp", make_tcp},         {"unix", make_unix},
-    {"epoll", make_epoll},       {"inotify", make_inotify}, {"memfd", make_memfd},
-    {"deleted", make_deleted},   {"pidfd", make_pidfd},     {"sysv", make_sysv},
-    {"fifo", make_fifo},
+    {"io_uring", make_io_uring}, {"tcp", make_tcp},     {"unix", make_unix}, {"epoll", make_epoll},
+    {"inotify", make_inotify},   {"pidfd", make_pidfd}, {"sysv", make_sysv}, {"fifo", make_fifo},
 };
 
 static void verify(void)

@@ -6,6 +6,8 @@
 
 #include "base/io.h"
 #include "base/strv.h"
+#include "engine/ghost.h"
+#include "engine/hoard.h"
 #include "engine/resources/resource.h"
 
 static bool match(const struct descriptor *f)
@@ -16,11 +18,7 @@ static bool match(const struct descriptor *f)
 /* The path must still lead to this very file. */
 static int check_path(struct dump *d, const struct descriptor *f, struct error *err)
 {
-    if (string_ends(f->link, " (deleted)"))
-        return error_set(err, ENOTSUP, "%s is %.*s, a deleted file, which firn cannot save yet",
-                         descriptor_name(d, f), (int)(strlen(f->link) - strlen(" (deleted)")),
-                         f->link);
-    _cleanup_close_ int fd = open_in_root(d->root_fd, f->link, O_PATH, 0);
+    _cleanup_close_ int fd = open_in_root(d->root_fd, f->link, O_PATH | O_NOFOLLOW, 0);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_errno(err, fd < 0 ? -fd : errno,
@@ -35,7 +33,7 @@ static int check_path(struct dump *d, const struct descriptor *f, struct error *
 
 static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
 {
-    int r = check_path(d, f, err);
+    int r = f->deleted ? 0 : check_path(d, f, err);
     if (r < 0)
         return r;
     if (f->locked)
@@ -54,7 +52,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     reg->size = (uint64_t)f->st.st_size;
     entry->type = FD_TYPES__REG;
     entry->reg = reg;
-    return 0;
+    return f->deleted ? ghost_note(d, f, reg, err) : 0;
 }
 
 static int restore(struct maker *m, const FileEntry *entry, struct error *err)
@@ -65,7 +63,7 @@ static int restore(struct maker *m, const FileEntry *entry, struct error *err)
     uint32_t flags = reg->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE);
     if (reg->has_mode && S_ISDIR(reg->mode))
         flags |= O_DIRECTORY;
-    int fd = maker_open(m, reg->name, flags, err);
+    int fd = maker_open_file(m, entry, flags, err);
     if (fd < 0 || reg->pos == 0 || reg->flags & O_PATH)
         return fd;
     int64_t r = maker_call(m, err, "seek in a file", SYS_lseek, (uint64_t)fd, reg->pos, SEEK_SET);

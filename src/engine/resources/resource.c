@@ -11,8 +11,9 @@
 
 /* The first match wins. */
 static const struct resource *const table[] = {
-    &resource_regular_file, &resource_device,   &resource_terminal, &resource_pipe,
-    &resource_eventfd,      &resource_signalfd, &resource_timerfd,  &resource_inet_socket,
+    &resource_memfd,    &resource_regular_file, &resource_device,
+    &resource_terminal, &resource_pipe,         &resource_eventfd,
+    &resource_signalfd, &resource_timerfd,      &resource_inet_socket,
 };
 
 /* What firn has no row for, and what a user can do about it. */
@@ -30,7 +31,6 @@ static const struct {
     {"anon_inode:[userfaultfd]", "a userfaultfd", ""},
     {"anon_inode:[perf_event]", "a perf event", ""},
     {"anon_inode:bpf", "a BPF object", ""},
-    {"/memfd:", "a memfd", ""},
 };
 
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
@@ -73,6 +73,12 @@ const char *descriptor_name(const struct dump *d, const struct descriptor *f)
                             f->task->stat.comm, d->options.name, f->place);
     return arena_printf(d->arena, "process %d (%s) of container %s: fd %d", f->task->vpid,
                         f->task->stat.comm, d->options.name, f->fd);
+}
+
+const char *descriptor_place(struct dump *d, const struct descriptor *f)
+{
+    return f->fd < 0 ? arena_printf(d->arena, "/proc/%d/%s", f->task->pid, f->place)
+                     : arena_printf(d->arena, "/proc/%d/fd/%d", f->task->pid, f->fd);
 }
 
 int descriptor_stdio(const struct dump *d, const struct descriptor *f)

@@ -22,7 +22,8 @@ struct descriptor {
     uint32_t flags; /* open(2) flags without O_CLOEXEC */
     bool cloexec;
     int64_t pos;
-    bool locked; /* fdinfo shows a lock on it */
+    bool locked;  /* fdinfo shows a lock on it */
+    bool deleted; /* `link` is the path it had */
 };
 
 struct resource {
@@ -42,7 +43,7 @@ struct resource {
 
 extern const struct resource resource_eventfd, resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
-    resource_terminal, resource_inet_socket;
+    resource_terminal, resource_memfd, resource_inet_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
@@ -53,6 +54,8 @@ const struct resource *resource_of_type(FdTypes type);
 int descriptor_borrow(const struct descriptor *f);
 /* "process 7 (nginx) of container web: fd 9", for errors; in the dump's arena. */
 const char *descriptor_name(const struct dump *d, const struct descriptor *f);
+/* A path in /proc that opens the file anew; in the dump's arena. */
+const char *descriptor_place(struct dump *d, const struct descriptor *f);
 /* 0..2 if this is what the runtime gave init as standard descriptor, else -1. */
 int descriptor_stdio(const struct dump *d, const struct descriptor *f);
 /* Who gets its signals, for the entry's `fown`. */
@@ -61,6 +64,9 @@ FownEntry *descriptor_owner(struct dump *d, const struct descriptor *f);
 /* Writes what the resources have collected besides their entries. */
 int pipe_write_images(struct dump *d, struct error *err);
 int terminal_write_images(struct dump *d, struct error *err);
+int memfd_write_images(struct dump *d, struct error *err);
+/* Reads and checks it. */
+int memfd_load(struct restore *r, struct error *err);
 /* Pipes whose other end is outside the container, once all descriptors are known. */
 int pipe_settle_outside(struct dump *d, struct error *err);
 
