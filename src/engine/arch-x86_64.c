@@ -13,7 +13,8 @@
 
 /* rbx walks the calls (64 bytes each: number, six arguments, result), r12 counts them down.
  * Bit 63 of the number says that a failure of this call does not end the batch. No stack is used,
- * so the puppet's stack pointer may be anything.
+ * so the puppet's stack pointer may be anything. The trap is repeated: a first one that
+ * a tracer has seen before it died is lost.
  *
  * The rescue gets r14 = struct rescue and rdx = the ucontext of the signal frame: it gives SIGTRAP
  * its old action back, copies registers (40 bytes into the ucontext) and mask (296), and returns.
@@ -44,6 +45,7 @@ __asm__(".pushsection .rodata\n"
         "   dec %r12\n"
         "   jmp 1b\n"
         "3: int3\n"
+        "   jmp 3b\n"
         "executor_rescue_entry:\n"
         "   mov %rdx, %r15\n"
         "   lea 152(%r14), %rsi\n"
