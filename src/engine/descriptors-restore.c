@@ -37,7 +37,7 @@ int maker_open(struct maker *m, const char *path, uint32_t flags, struct error *
     return (int)fd;
 }
 
-static int duplicate_high(struct maker *m, int fd, struct error *err)
+int maker_duplicate(struct maker *m, int fd, struct error *err)
 {
     return (int)maker_call(m, err,
                            "duplicate a descriptor (is its limit of open files lower than "
@@ -57,7 +57,7 @@ int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err)
 int maker_raise(struct maker *m, int fd, struct error *err)
 {
     batch_reset(m->batch);
-    int high = duplicate_high(m, fd, err);
+    int high = maker_duplicate(m, fd, err);
     if (high >= 0)
         maker_call(m, NULL, "close a descriptor", SYS_close, (uint64_t)fd);
     return high;
@@ -67,7 +67,7 @@ int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct er
 {
     batch_reset(m->batch);
     if (from == m->task)
-        return duplicate_high(m, fd, err);
+        return maker_duplicate(m, fd, err);
     int64_t pidfd = maker_call(m, err, "open a process", SYS_pidfd_open, (uint64_t)from->vpid, 0);
     if (pidfd < 0)
         return (int)pidfd;
@@ -109,7 +109,7 @@ int maker_stdio(struct maker *m, int index, uint32_t flags, struct error *err)
     }
     m->restore->stdio_used[index] = true;
     give_to_user(m, high);
-    int fd = duplicate_high(m, high, err);
+    int fd = maker_duplicate(m, high, err);
     if (fd >= 0 && flags & (O_NONBLOCK | O_APPEND))
         maker_call(m, NULL, "set flags", SYS_fcntl, (uint64_t)fd, F_SETFL,
                    flags & (O_NONBLOCK | O_APPEND));

@@ -102,6 +102,7 @@ static const struct {
     {"look at every process", look},
     {"refuse what cannot be saved", dump_check_sharing},
     {"settle pipes that lead outside", pipe_settle_outside},
+    {"find what epoll instances watch", epoll_settle},
     {"find the pages", find_pages},
     {"find the shared pages", dump_find_shared_pages},
     {"write the processes", images_write_tasks},

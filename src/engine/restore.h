@@ -116,7 +116,9 @@ const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_
 int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err);
 /* Sets O_NONBLOCK and O_APPEND as in `flags`. */
 int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err);
-/* Moves a descriptor above all final ones. */
+/* A copy of a descriptor above all final ones. */
+int maker_duplicate(struct maker *m, int fd, struct error *err);
+/* Moves a descriptor there. */
 int maker_raise(struct maker *m, int fd, struct error *err);
 /* Standard descriptor 0..2 that the runtime gave the new init. */
 int maker_stdio(struct maker *m, int index, uint32_t flags, struct error *err);

@@ -3,9 +3,14 @@
 from harness.case import check, equal
 
 # The argument of the guest, and a word of the refusal that says what it is.
-OBJECTS = {"io_uring": "io_uring", "unix": "socket", "epoll": "epoll",
-           "inotify": "inotify", "pidfd": "pidfd",
-           "sysv": "shared memory segment", "fifo": "fifo"}
+OBJECTS = {
+    "fifo": "fifo",
+    "inotify": "inotify",
+    "io_uring": "io_uring",
+    "pidfd": "pidfd",
+    "sysv": "shared memory segment",
+    "unix": "socket",
+}
 
 
 def refuse(t, thing, word):

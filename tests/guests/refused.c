@@ -1,6 +1,5 @@
 /* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
  * be refused, and this program must not notice. */
-#include <sys/epoll.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
@@ -32,11 +31,6 @@ static int make_unix(void)
     return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? pair[0] : -1;
 }
 
-static int make_epoll(void)
-{
-    return epoll_create1(0);
-}
-
 static int make_inotify(void)
 {
     return inotify_init();
@@ -63,8 +57,9 @@ static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
-    {"io_uring", make_io_uring}, {"tcp", make_tcp},     {"unix", make_unix}, {"epoll", make_epoll},
-    {"inotify", make_inotify},   {"pidfd", make_pidfd}, {"sysv", make_sysv}, {"fifo", make_fifo},
+    {"io_uring", make_io_uring}, {"tcp", make_tcp},     {"unix", make_unix},
+    {"inotify", make_inotify},   {"pidfd", make_pidfd}, {"sysv", make_sysv},
+    {"fifo", make_fifo},
 };
 
 static void verify(void)

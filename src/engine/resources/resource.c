@@ -11,9 +11,19 @@
 
 /* The first match wins. */
 static const struct resource *const table[] = {
-    &resource_memfd,    &resource_regular_file, &resource_device,
-    &resource_terminal, &resource_pipe,         &resource_eventfd,
-    &resource_signalfd, &resource_timerfd,      &resource_inet_socket,
+    /* files */
+    &resource_memfd,
+    &resource_regular_file,
+    &resource_device,
+    &resource_terminal,
+    &resource_pipe,
+    /* events */
+    &resource_epoll,
+    &resource_eventfd,
+    &resource_signalfd,
+    &resource_timerfd,
+    /* sockets */
+    &resource_inet_socket,
 };
 
 /* What firn has no row for, and what a user can do about it. */
@@ -21,7 +31,6 @@ static const struct {
     const char *link; /* how the /proc link begins */
     const char *what, *advice;
 } refused[] = {
-    {"anon_inode:[eventpoll]", "an epoll instance", ""},
     {"anon_inode:inotify", "an inotify instance", ""},
     {"anon_inode:[fanotify]", "a fanotify group", ""},
     {"anon_inode:[pidfd]", "a pidfd", ""},

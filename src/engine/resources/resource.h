@@ -41,7 +41,7 @@ struct resource {
     int (*check)(struct restore *r, const FileEntry *entry, struct error *err);
 };
 
-extern const struct resource resource_eventfd, resource_signalfd, resource_timerfd;
+extern const struct resource resource_epoll, resource_eventfd, resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal, resource_memfd, resource_inet_socket;
 
@@ -69,6 +69,8 @@ int memfd_write_images(struct dump *d, struct error *err);
 int memfd_load(struct restore *r, struct error *err);
 /* Pipes whose other end is outside the container, once all descriptors are known. */
 int pipe_settle_outside(struct dump *d, struct error *err);
+/* What epoll instances watch, likewise. */
+int epoll_settle(struct dump *d, struct error *err);
 
 /* A puppet that makes its own files. */
 struct maker {
