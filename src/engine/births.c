@@ -180,7 +180,7 @@ static int die_as_zombie(struct restore *r, struct task *t, struct error *err)
 }
 
 /* Takes a helper's remains away from its parent. */
-static int reap(struct puppet *parent, pid_t vpid, struct error *err)
+int restore_reap(struct puppet *parent, pid_t vpid, struct error *err)
 {
     bool failed;
     long result =
@@ -237,7 +237,7 @@ static int make_orphans(struct restore *r, struct puppet *helper, pid_t session,
 }
 
 /* The first pid that no process of the dump has. */
-static pid_t free_pid(const struct restore *r)
+pid_t restore_free_pid(const struct restore *r)
 {
     pid_t highest = 1;
     for (size_t i = 0; i < r->tree.count; i++) {
@@ -261,7 +261,7 @@ static int make_orphan_family(struct restore *r, struct task *t, struct error *e
     bool led = leader && leader->pid && leader->state != TASK_ZOMBIE;
     struct puppet *bearer = led ? &leader->threads[0].puppet : &parent->threads[0].puppet;
     struct puppet helper;
-    pid_t vpid = led ? free_pid(r) : t->session;
+    pid_t vpid = led ? restore_free_pid(r) : t->session;
     int n = 0;
     if (parent != &r->tree.tasks[0])
         n = call(&parent->threads[0].puppet, err, "adopt orphans", SYS_prctl,
@@ -274,7 +274,7 @@ static int make_orphan_family(struct restore *r, struct task *t, struct error *e
         n = make_orphans(r, &helper, t->session, parent, err);
     if (n == 0)
         n = let_die(r, &helper, 0, err);
-    return n < 0 ? n : reap(bearer, vpid, err);
+    return n < 0 ? n : restore_reap(bearer, vpid, err);
 }
 
 static int make_all_orphans(struct restore *r, struct error *err)
@@ -340,7 +340,7 @@ static int join_orphaned_group(struct restore *r, struct task *first, struct err
     }
     if (n == 0)
         n = let_die(r, &helper, 0, err);
-    return n < 0 ? n : reap(bearer, first->group, err);
+    return n < 0 ? n : restore_reap(bearer, first->group, err);
 }
 
 static bool is_joined(struct restore *r, const struct task *t)

@@ -294,6 +294,8 @@ static int finish(struct restore *r, size_t index, struct error *err)
 int restore_descriptors(struct restore *r, struct error *err)
 {
     int n = each_alive(r, make_all, err);
+    if (n == 0)
+        n = pidfd_bury_departed(r, err);
     for (size_t i = 0; n == 0 && i < r->file_count; i++)
         n = finish(r, i, err);
     return n;

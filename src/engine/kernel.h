@@ -40,6 +40,15 @@ struct pm_scan_request {
 };
 #define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct pm_scan_request)
 
+/* include/uapi/linux/pidfd.h: what is known of a process, how it ended (6.15) included. */
+#define FIRN_PIDFD_INFO_EXIT (1ull << 3)
+struct firn_pidfd_info {
+    __u64 mask, cgroup;
+    __u32 pid, tgid, ppid, ids[8];
+    __s32 exit_code;
+};
+#define FIRN_PIDFD_GET_INFO _IOWR(0xff, 11, struct firn_pidfd_info)
+
 /* include/uapi/linux/prctl.h */
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS 77

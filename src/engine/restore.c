@@ -69,14 +69,15 @@ static const struct {
     {"make shared memory", restore_nurseries},
     {"make the processes", restore_births},
     {"make process groups", restore_groups},
+    {"make processes that only pidfds know", pidfd_bear_departed},
     {"note the time", note_births},
     {"build the address spaces", restore_memory},
+    {"make the threads", restore_threads},
     {"open the files", restore_descriptors},
     {"set up terminals", restore_terminals},
     {"change directories", restore_directories},
     {"finish files without a name", restore_finish_hoard},
     {"close spare descriptors", restore_close_spares},
-    {"make the threads", restore_threads},
     {"restore states", restore_states},
     {"restore registers", restore_registers},
 };
@@ -152,6 +153,7 @@ void restore_free(struct restore *r)
     js_unref(r->extra);
     free(r->pipes);
     free(r->parked);
+    free(r->departed);
     free(r->hoard);
     free(r->nurseries);
     arena_free(r->arena);

@@ -28,6 +28,13 @@ struct nursery {
     remote_addr address;
 };
 
+/* A process that is to be dead, while pidfds of it are opened. */
+struct departed {
+    uint32_t ino; /* of the pidfds in the dump */
+    int status;
+    struct puppet puppet;
+};
+
 /* The messages of all images, freed at the end. */
 struct loaded {
     struct image **images;
@@ -61,6 +68,8 @@ struct restore {
     uint64_t ground_size;
     struct parked_pipe *parked;
     size_t parked_count, parked_room;
+    struct departed *departed;
+    size_t departed_count, departed_room;
     char console[64]; /* the slave of the container's terminal, "" if it has none */
     bool stdio_used[3];
     int base_fd; /* above all descriptors of the dump */
@@ -91,6 +100,10 @@ int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_si
                struct puppet *child, struct error *err);
 /* Ends a helper or makes a zombie: the puppet exits with `status` (as wait(2) tells it). */
 int let_die(struct restore *r, struct puppet *p, int status, struct error *err);
+/* Takes the remains of one whose exit_signal was 0. */
+int restore_reap(struct puppet *parent, pid_t vpid, struct error *err);
+/* The first of the pids that no process of the dump has, nor any above. */
+pid_t restore_free_pid(const struct restore *r);
 /* engine/enter.c: a process made by us inside the container's namespaces. */
 int enter_container(struct restore *r, struct task *t, struct error *err);
 

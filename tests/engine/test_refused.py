@@ -7,7 +7,6 @@ OBJECTS = {
     "fifo": "fifo",
     "inotify": "inotify",
     "io_uring": "io_uring",
-    "pidfd": "pidfd",
     "sysv": "shared memory segment",
     "unix": "socket",
 }

@@ -42,11 +42,6 @@ static int make_fifo(void)
     return mkfifo("/tmp/fifo", 0600) == 0 ? open("/tmp/fifo", O_RDWR) : -1;
 }
 
-static int make_pidfd(void)
-{
-    return (int)syscall(SYS_pidfd_open, getpid(), 0);
-}
-
 static int make_sysv(void)
 {
     int id = shmget(IPC_PRIVATE, PAGE, 0600);
@@ -57,9 +52,8 @@ static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
-    {"io_uring", make_io_uring}, {"tcp", make_tcp},     {"unix", make_unix},
-    {"inotify", make_inotify},   {"pidfd", make_pidfd}, {"sysv", make_sysv},
-    {"fifo", make_fifo},
+    {"io_uring", make_io_uring}, {"tcp", make_tcp},   {"unix", make_unix},
+    {"inotify", make_inotify},   {"sysv", make_sysv}, {"fifo", make_fifo},
 };
 
 static void verify(void)

@@ -11,17 +11,18 @@
 
 /* The first match wins. */
 static const struct resource *const table[] = {
+    /* events */
+    &resource_epoll,
+    &resource_eventfd,
+    &resource_pidfd,
+    &resource_signalfd,
+    &resource_timerfd,
     /* files */
     &resource_memfd,
     &resource_regular_file,
     &resource_device,
     &resource_terminal,
     &resource_pipe,
-    /* events */
-    &resource_epoll,
-    &resource_eventfd,
-    &resource_signalfd,
-    &resource_timerfd,
     /* sockets */
     &resource_inet_socket,
 };
@@ -33,8 +34,6 @@ static const struct {
 } refused[] = {
     {"anon_inode:inotify", "an inotify instance", ""},
     {"anon_inode:[fanotify]", "a fanotify group", ""},
-    {"anon_inode:[pidfd]", "a pidfd", ""},
-    {"pidfd:", "a pidfd", ""},
     {"anon_inode:[io_uring]", "an io_uring instance",
      " (programs based on libuv run without it when UV_USE_IO_URING=0 is set)"},
     {"anon_inode:[userfaultfd]", "a userfaultfd", ""},

@@ -11,6 +11,7 @@
 
 struct maker;
 struct restore;
+struct restore;
 
 /* A descriptor of a process that stands still, seen from outside. */
 struct descriptor {
@@ -41,7 +42,8 @@ struct resource {
     int (*check)(struct restore *r, const FileEntry *entry, struct error *err);
 };
 
-extern const struct resource resource_epoll, resource_eventfd, resource_signalfd, resource_timerfd;
+extern const struct resource resource_epoll, resource_eventfd, resource_pidfd, resource_signalfd,
+    resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal, resource_memfd, resource_inet_socket;
 
@@ -71,6 +73,10 @@ int memfd_load(struct restore *r, struct error *err);
 int pipe_settle_outside(struct dump *d, struct error *err);
 /* What epoll instances watch, likewise. */
 int epoll_settle(struct dump *d, struct error *err);
+
+/* Dead processes that only pidfds know: alive while these are opened. */
+int pidfd_bear_departed(struct restore *r, struct error *err);
+int pidfd_bury_departed(struct restore *r, struct error *err);
 
 /* A puppet that makes its own files. */
 struct maker {
