@@ -29,6 +29,11 @@ enum cgroup_mode cgroup_mode(void)
     return path_exists(CGROUP_ROOT "/unified") ? CGROUP_HYBRID : CGROUP_V1;
 }
 
+bool cgroup_is_used(const struct container *c)
+{
+    return !c->firn->rootless;
+}
+
 static bool uses_systemd(const struct container *c)
 {
     return string_equal(js_get_string(c->config, "cgroupManager"), "systemd");

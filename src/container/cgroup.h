@@ -15,6 +15,9 @@ enum cgroup_mode {
 };
 enum cgroup_mode cgroup_mode(void);
 
+/* Has it cgroups at all? An ordinary user's containers have none: those of the host are not his. */
+bool cgroup_is_used(const struct container *c);
+
 /* linux.cgroupsPath of its spec: "/libpod_parent/libpod-<id>" (cgroupfs) or
  * "machine.slice:libpod:<id>". The caller frees. */
 char *cgroup_spec_path(const struct container *c);

@@ -15,6 +15,7 @@
 #include "container/firn.h"
 #include "container/job.h"
 #include "container/remove.h"
+#include "container/seccomp-cache.h"
 #include "container/snapshot.h"
 #include "container/state.h"
 #include "engine/engine.h"
@@ -186,10 +187,14 @@ static int checkpoint_running(struct job *job, struct container *c,
     if (r < 0)
         return r;
     _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
+    _cleanup_buf_ struct buf filter = {0};
+    seccomp_filter_read(c, &filter);
     struct dump_options o = {
         .init = status->init.pid,
         .name = c->name,
         .cgroup = cgroup,
+        .runtime_filter = filter.data,
+        .runtime_filter_size = filter.size,
         .stdio = {js_text(js_at(stdio, 0)), js_text(js_at(stdio, 1)), js_text(js_at(stdio, 2))},
         .tcp_established = q->options->tcp_established,
         .tcp_close = q->options->tcp_close,

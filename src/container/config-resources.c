@@ -253,6 +253,21 @@ static int draft_ulimits(struct draft *d, struct error *err)
     return 0;
 }
 
+static void warn_without_cgroups(const struct draft *d)
+{
+    const struct create_options *o = d->options;
+    const char *const asked[] = {o->memory,     o->memory_swap,  o->memory_reservation,
+                                 o->cpus,       o->cpu_shares,   o->cpu_period,
+                                 o->cpu_quota,  o->cpuset_cpus,  o->cpuset_mems,
+                                 o->pids_limit, o->cgroup_parent};
+    for (size_t i = 0; d->firn->rootless && i < ARRAY_LEN(asked); i++)
+        if (asked[i]) {
+            firn_warn(d->firn, "Resource limits are not applied to containers of an ordinary user: "
+                               "no cgroups are delegated to him");
+            return;
+        }
+}
+
 int draft_resources(struct draft *d, struct error *err)
 {
     const char *cgroups = d->options->cgroups ? d->options->cgroups : "enabled";
@@ -260,6 +275,7 @@ int draft_resources(struct draft *d, struct error *err)
         return error_kind_set(err, ERROR_USAGE, "--cgroups %s is not supported: use enabled",
                               cgroups);
     js_set(d->config, "cgroupsMode", js_string(cgroups));
+    warn_without_cgroups(d);
     struct json *resources = draft_object(draft_object(d->spec, "linux"), "resources");
     int r = draft_memory(d, resources, err);
     if (r == 0)

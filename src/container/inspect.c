@@ -58,7 +58,7 @@ static struct json *make_state(struct container *c, const struct container_statu
     js_set(health, "FailingStreak", js_int(0));
     js_set(health, "Log", js_null());
     js_set(o, "Health", health);
-    _cleanup_free_ char *cgroup = cgroup_spec_path(c);
+    _cleanup_free_ char *cgroup = cgroup_is_used(c) ? cgroup_spec_path(c) : xstrdup("");
     js_set(o, "CgroupPath", js_string(cgroup));
     set_time(o, "CheckpointedAt", f->checkpointed_at);
     set_time(o, "RestoredAt", f->restored_at);

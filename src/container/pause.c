@@ -1,5 +1,6 @@
 #include "container/pause.h"
 
+#include "container/cgroup.h"
 #include "container/runtime.h"
 #include "container/state.h"
 
@@ -22,6 +23,12 @@ static int check(struct container *c, bool pause, struct error *err)
         return error_kind_set(err, ERROR_STATE,
                               "\"%s\" is not running, can't pause: container state improper",
                               container_state_shown(s.state));
+    if (!cgroup_is_used(c))
+        return error_kind_set(
+            err, ERROR_USAGE,
+            "container %s cannot be paused: that needs the freezer of a cgroup, and "
+            "containers of an ordinary user have none here",
+            c->name);
     return 0;
 }
 

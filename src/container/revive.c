@@ -20,6 +20,7 @@
 #include "container/monitor.h"
 #include "container/remove.h"
 #include "container/runtime.h"
+#include "container/seccomp-cache.h"
 #include "container/snapshot.h"
 #include "container/spec.h"
 #include "container/state.h"
@@ -163,7 +164,9 @@ static int bring_back(struct work *w, struct error *err)
 static int finish(struct work *w, struct error *err)
 {
     struct container_facts before = w->c->facts;
-    int r = record(w, err);
+    int r = seccomp_filter_keep(w->c, w->images_fd, err);
+    if (r == 0)
+        r = record(w, err);
     if (r < 0)
         return r;
     revive_unmark(w->c);

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/strv.h"
+#include "container/cgroup.h"
 #include "container/firn.h"
 #include "container/namespace.h"
 
@@ -44,6 +45,8 @@ char **runtime_global_arguments(struct container *c, const char *log_path)
         strv_add(&v, "--log-format=json");
         strv_addf(&v, "--log=%s", log_path);
     }
+    if (!cgroup_is_used(c) && runtime_keeps_filters(c)) /* crun; runc finds out by itself */
+        strv_add(&v, "--cgroup-manager=disabled");
     STRV_FOREACH(flag, c->firn->runtime_flags)
     {
         strv_addf(&v, "--%s", *flag);
@@ -195,7 +198,7 @@ int runtime_delete(struct container *c, struct error *err)
 
 int runtime_forget(struct container *c, struct error *err)
 {
-    if (string_equal(js_get_string(c->config, "cgroupManager"), "systemd"))
+    if (cgroup_is_used(c) && string_equal(js_get_string(c->config, "cgroupManager"), "systemd"))
         return runtime_delete(c, err);
     _cleanup_free_ char *directory = runtime_state_file(c, "");
     size_t n = strlen(directory);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -11,6 +12,7 @@
 #include "container/draft.h"
 #include "container/firn.h"
 #include "container/runtime.h"
+#include "format/image.h"
 
 enum { FILTER_MAX = 8 * 4096 }; /* the kernel's limit: 4096 instructions */
 
@@ -78,4 +80,39 @@ void seccomp_cache_keep(struct container *c, const char *key)
         return;
     if (mkdir_parents(directory, 0700, &ignored) == 0)
         file_write_atomic(to, b.data, b.size, 0600, false, &ignored);
+}
+
+/* ---- the filter of a running container ---- */
+
+#define KEPT "seccomp.bpf"
+
+void seccomp_filter_read(const struct container *c, struct buf *b)
+{
+    _cleanup_free_ char *kept = container_run_path(c, KEPT);
+    _cleanup_free_ char *runtimes = runtime_state_file(c, "seccomp.bpf");
+    struct error ignored;
+    if (file_read_at(AT_FDCWD, kept, FILTER_MAX, b, &ignored) < 0) {
+        buf_clear(b);
+        if (file_read_at(AT_FDCWD, runtimes, FILTER_MAX, b, &ignored) < 0)
+            buf_clear(b);
+    }
+    if (b->size % 8)
+        buf_clear(b);
+}
+
+int seccomp_filter_keep(struct container *c, int dirfd, struct error *err)
+{
+    _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
+    _cleanup_message_ SeccompEntry *e = NULL;
+    char name[IMAGE_NAME_MAX];
+    if (faccessat(dirfd, image_name(IMAGE_SECCOMP, 0, name), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    int r = image_open(dirfd, IMAGE_SECCOMP, 0, &reader, err);
+    if (r == 0)
+        r = image_next_as(reader, &seccomp_entry__descriptor, (void **)&e, err);
+    if (r <= 0 || e->n_seccomp_filters != 1)
+        return r < 0 ? r : 0;
+    _cleanup_free_ char *path = container_run_path(c, KEPT);
+    const ProtobufCBinaryData *data = &e->seccomp_filters[0]->filter;
+    return file_write_atomic(path, data->data, data->len, 0600, false, err);
 }

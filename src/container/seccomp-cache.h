@@ -4,6 +4,7 @@
  * know the annotation. */
 #pragma once
 
+#include "base/buf.h"
 #include "container/container.h"
 
 /* The name of the compiled form of linux.seccomp in `spec`; NULL when there is no profile, or the
@@ -13,3 +14,9 @@ char *seccomp_cache_key(struct container *c, const struct json *spec);
 bool seccomp_cache_use(struct container *c, const char *key, struct json *spec);
 /* Keeps what crun has compiled for this container. */
 void seccomp_cache_keep(struct container *c, const char *key);
+
+/* The filter a running container has, where the kernel does not show it to us: the runtime's copy,
+ * or that of the checkpoint it came from. Leaves `b` empty where there is none. */
+void seccomp_filter_read(const struct container *c, struct buf *b);
+/* Remembers the filter a checkpoint's processes have; `dirfd` has the images. */
+int seccomp_filter_keep(struct container *c, int dirfd, struct error *err);

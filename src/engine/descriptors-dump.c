@@ -52,13 +52,57 @@ static void strip_deleted(const struct dump *d, struct descriptor *f)
         *suffix = 0;
 }
 
+struct twin {
+    struct descriptor *f;
+    int fd;
+    struct stat st;
+};
+
+static int compare_link(int fd, void *context)
+{
+    struct twin *t = context;
+    struct stat st;
+    char name[32], path[64], link[sizeof(t->f->link)];
+    snprintf(name, sizeof(name), "fd/%d", fd);
+    snprintf(path, sizeof(path), "/proc/%d/%s", t->f->task->pid, name);
+    if (proc_link(t->f->task->pid, name, link, sizeof(link)) < 0 || strcmp(link, t->f->link) != 0 ||
+        stat(path, &st) < 0)
+        return 0;
+    if (t->fd >= 0 && (st.st_ino != t->st.st_ino || st.st_dev != t->st.st_dev))
+        return -EPERM; /* two files of that name: which one? */
+    t->fd = fd;
+    t->st = st;
+    return 0;
+}
+
+/* Only real root may follow links to mapped files. The path they show leads to the same file unless
+ * something was mounted over it; a deleted one is found if it is open as well. */
+static int look_at_mapped(struct dump *d, struct descriptor *f)
+{
+    _cleanup_close_ int fd = open_in_root(d->root_fd, f->link, O_PATH, 0);
+    if (fd >= 0)
+        return fstat(fd, &f->st) < 0 ? -errno : 0;
+    struct twin t = {.f = f, .fd = -1};
+    int r = proc_each(f->task->pid, "fd", compare_link, &t);
+    if (r < 0 || t.fd < 0)
+        return r < 0 ? r : string_ends(f->link, DELETED) ? -EPERM : fd;
+    f->place = arena_printf(d->arena, "fd/%d", t.fd);
+    f->st = t.st;
+    return 0;
+}
+
 static int look_at_link(struct dump *d, struct descriptor *f, const char *name, struct error *err)
 {
     char path[128];
     snprintf(path, sizeof(path), "/proc/%d/%s", f->task->pid, name);
     int r = proc_link(f->task->pid, name, f->link, sizeof(f->link));
     if (r == 0 && stat(path, &f->st) < 0)
-        r = -errno;
+        r = errno == EPERM && string_starts(name, "map_files/") ? look_at_mapped(d, f) : -errno;
+    if (r == -EPERM)
+        return error_set(err, EPERM,
+                         "%s is %s, which only root may look at (CAP_CHECKPOINT_RESTORE in the "
+                         "initial user namespace)",
+                         descriptor_name(d, f), f->link);
     if (r < 0)
         return error_errno(err, -r, "cannot look at %s", descriptor_name(d, f));
     strip_deleted(d, f);

@@ -36,10 +36,14 @@ struct dump_options {
     pid_t init;         /* in our pid namespace: process 1 of the container */
     const char *name;   /* of the container, for error texts */
     const char *cgroup; /* a cgroup directory whose processes (and those below it) all belong to the
-                           tree; NULL: only init's descendants */
+                           tree; NULL: init's descendants and all of its pid namespace */
     /* What descriptors 0-2 of init pointed to when the runtime had made it ("pipe:[4711]"): their
      * other ends are the monitor's. NULL entries: nothing special. */
     const char *stdio[3];
+    /* The seccomp filter the runtime has installed, as struct sock_filter[]: the kernel shows
+     * filters to real root only. Size 0: not known. */
+    const void *runtime_filter;
+    size_t runtime_filter_size;
     /* Established TCP connections: kept as they are, or closed in the checkpoint; with neither they
      * are refused. */
     bool tcp_established, tcp_close;

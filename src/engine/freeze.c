@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -132,13 +133,34 @@ static int member_and_descendants(pid_t pid, void *context)
     return walk_descendants(pid, context);
 }
 
+/* Every process of the pid namespace of `init`, its own exec'ed processes included, which no cgroup
+ * tells us of. Nothing if that namespace is ours. */
+static int walk_namespace(pid_t init, struct walk *w)
+{
+    char wanted[64], own[64], link[64];
+    if (proc_link(init, "ns/pid", wanted, sizeof(wanted)) < 0 ||
+        proc_link(getpid(), "ns/pid", own, sizeof(own)) < 0 || string_equal(wanted, own))
+        return 0;
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    int r = 0;
+    for (struct dirent *e; r >= 0 && proc && (e = readdir(proc));) {
+        pid_t pid = (pid_t)atoi(e->d_name);
+        if (pid > 0 && proc_link(pid, "ns/pid", link, sizeof(link)) == 0 &&
+            strcmp(link, wanted) == 0)
+            r = w->each(pid, w->context);
+    }
+    return r;
+}
+
 int each_member(const struct dump_options *o, int (*each)(pid_t pid, void *context), void *context,
                 struct error *err)
 {
     struct walk w = {each, context};
     int r = walk_descendants(o->init, &w);
-    if (r < 0 || !o->cgroup)
+    if (r < 0)
         return r;
+    if (!o->cgroup)
+        return walk_namespace(o->init, &w);
     struct walk from_cgroup = {member_and_descendants, &w};
     return walk_cgroup(o->cgroup, &from_cgroup);
 }

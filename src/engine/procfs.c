@@ -64,6 +64,7 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret)
     s.cap_amb = strtoull(value_of(text, "CapAmb"), NULL, 16);
     s.no_new_privs = strtol(value_of(text, "NoNewPrivs"), NULL, 10) != 0;
     s.seccomp = (int)strtol(value_of(text, "Seccomp"), NULL, 10);
+    s.seccomp_filters = (int)strtol(value_of(text, "Seccomp_filters"), NULL, 10);
     *ret = s;
     return 0;
 }

@@ -16,6 +16,7 @@ struct proc_status {
     uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
     bool no_new_privs;
     int seccomp; /* 0 none, 1 strict, 2 filter */
+    int seccomp_filters;
 };
 
 /* Of thread `tid` of process `pid` (ours). 0 or -errno. */
