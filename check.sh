@@ -5,7 +5,7 @@
 #
 #   ./check.sh                    everything
 #   ./check.sh --fast             without the sanitizer build
-#   ./check.sh unit cli/rm        only the tests of these suites, files or names
+#   ./check.sh unit cli/run       only the tests of these suites, files or names
 #   ./check.sh --list             the names of all tests
 #
 # FIRN_CHECK_BUILD names another place for the build directories (default: build, build-asan).
