@@ -69,7 +69,9 @@ static int take_entered(struct restore *r, struct task *t, struct error *err)
     int n = enter_container(r, t, err);
     if (n == 0)
         n = take(r, &t->threads[0].puppet, err);
-    return n < 0 ? n : hoard_bring(r, t, err);
+    if (n == 0)
+        n = hoard_bring(r, t, err);
+    return n < 0 ? n : nurseries_bring(r, t, err);
 }
 
 /* ---- birth and death ---- */

@@ -75,17 +75,25 @@ static int check_files(struct restore *r, struct task *t, struct error *err)
     return n;
 }
 
-static void note_nursery(struct restore *r, const VmaEntry *v)
+static int note_nursery(struct restore *r, const VmaEntry *v, struct error *err)
 {
     uint64_t end = v->pgoff + (v->end - v->start);
-    for (size_t i = 0; i < r->nursery_count; i++)
-        if (r->nurseries[i].shmid == v->shmid) {
-            if (end > r->nurseries[i].size)
-                r->nurseries[i].size = end;
-            return;
-        }
+    bool segment = v->status & VMA_SYSVIPC;
+    for (size_t i = 0; i < r->nursery_count; i++) {
+        struct nursery *s = &r->nurseries[i];
+        if (s->shmid != v->shmid || s->segment != segment)
+            continue;
+        if (segment && end > s->size)
+            return error_set(err, EINVAL, "the checkpoint maps more of a segment than there is");
+        if (end > s->size)
+            s->size = end;
+        return 0;
+    }
+    if (segment)
+        return error_set(err, EINVAL, "the checkpoint maps a System V segment it does not hold");
     array_reserve(r->nurseries, r->nursery_count, r->nursery_room);
     r->nurseries[r->nursery_count++] = (struct nursery){.shmid = v->shmid, .size = end};
+    return 0;
 }
 
 static int check_area(struct restore *r, const struct task *t, const VmaEntry *v, uint64_t last,
@@ -97,14 +105,15 @@ static int check_area(struct restore *r, const struct task *t, const VmaEntry *v
                          "the checkpoint's memory map of process %d is wrong at %#" PRIx64, t->vpid,
                          v->start);
     uint32_t known = VMA_REGULAR | VMA_STACK | VMA_VDSO | VMA_HEAP | VMA_FILE_PRIVATE |
-                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR | VMA_MEMFD;
+                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR | VMA_MEMFD |
+                     VMA_SYSVIPC;
     if (v->status & ~known)
         return error_set(err, ENOTSUP,
                          "process %d has memory of a kind (status %#x) at %#" PRIx64
                          " that firn cannot restore yet",
                          t->vpid, v->status, v->start);
     if (v->status & VMA_ANON_SHARED)
-        note_nursery(r, v);
+        return note_nursery(r, v, err);
     if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED))
         return check_file(r, t, (uint32_t)v->shmid, "a mapped file", true, err);
     return 0;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "engine/images.h"
+#include "engine/ipc.h"
 
 bool dump_cancelled(const struct dump *d, struct error *err)
 {
@@ -104,6 +105,7 @@ static const struct {
     {"settle pipes that lead outside", pipe_settle_outside},
     {"find what epoll instances watch", epoll_settle},
     {"find the pages", find_pages},
+    {"look at System V objects", dump_ipc},
     {"find the shared pages", dump_find_shared_pages},
     {"write the processes", images_write_tasks},
     {"write the open files", images_write_files},
@@ -192,6 +194,7 @@ void dump_free(struct dump *d)
     free(d->ghosts);
     free(d->remaps);
     free(d->memfds);
+    free(d->ipc);
     free(d->pipes);
     free(d->ttys);
     js_unref(d->extra);

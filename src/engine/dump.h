@@ -75,6 +75,8 @@ struct dump {
     size_t ghost_count, ghost_room;
     RemapFilePathEntry **remaps;
     size_t remap_count, remap_room;
+    struct ipc_object *ipc; /* see ipc.h */
+    size_t ipc_count, ipc_room;
     MemfdInodeEntry **memfds;
     size_t memfd_count, memfd_room;
     struct pipe_state *pipes;

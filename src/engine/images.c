@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "engine/ghost.h"
 #include "engine/host.h"
+#include "engine/ipc.h"
 
 enum { TASK_STATE_ALIVE = 1, TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6 };
 
@@ -132,6 +133,8 @@ int images_write_files(struct dump *d, struct error *err)
         r = ghosts_write_images(d, err);
     if (r == 0)
         r = memfd_write_images(d, err);
+    if (r == 0)
+        r = ipc_write_images(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }
 

@@ -60,7 +60,9 @@ static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry
     e->has_madv = v->madvice != 0;
     e->madv = v->madvice;
     if (v->status & VMA_ANON_SHARED) {
-        e->shmid = shared_memory_note(d, v->ino, map_file(d, t, v));
+        /* The inode of a segment is its id; ipc.h saves its content. */
+        e->shmid =
+            v->status & VMA_SYSVIPC ? v->ino : shared_memory_note(d, v->ino, map_file(d, t, v));
         return 0;
     }
     if (!(v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)))

@@ -127,9 +127,12 @@ int restore_nurseries(struct restore *r, struct error *err)
         struct nursery *s = &r->nurseries[i];
         bool failed;
         s->size = (s->size + PAGE - 1) & ~(PAGE - 1);
-        long at = puppet_call(
-            p, &failed, err, SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
-            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
+        long at = s->segment
+                      ? puppet_call(p, &failed, err, SYS_shmat, s->shmid, s->address, 0, 0, 0, 0)
+                      : puppet_call(
+                            p, &failed, err, SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+                            (uint64_t)-1, 0);
         if (failed)
             return -err->code;
         if (at != (long)s->address)
@@ -141,10 +144,47 @@ int restore_nurseries(struct restore *r, struct error *err)
     return 0;
 }
 
+static int bring(struct maker *m, const struct nursery *s, struct error *err)
+{
+    char path[128];
+    int64_t at;
+    if (s->segment) {
+        at = maker_call(m, err, "attach shared memory", SYS_shmat, s->shmid, s->address, 0);
+        return at < 0 ? (int)at : 0;
+    }
+    snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+             m->restore->tree.tasks[0].vpid, s->address, s->address + s->size);
+    int fd = maker_open(m, path, O_RDWR, err);
+    if (fd < 0)
+        return fd;
+    batch_reset(m->batch);
+    at = maker_call(m, err, "map shared memory", SYS_mmap, s->address, s->size,
+                    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, (uint64_t)fd, 0);
+    maker_call(m, NULL, "close a file", SYS_close, (uint64_t)fd);
+    return at < 0 ? (int)at : 0;
+}
+
+int nurseries_bring(struct restore *r, struct task *t, struct error *err)
+{
+    if (!r->nursery_count)
+        return 0;
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    struct maker m = {.restore = r, .task = t, .batch = b};
+    batch_start(b, &t->threads[0].puppet);
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->nursery_count; i++) {
+        batch_reset(b);
+        n = bring(&m, &r->nurseries[i], err);
+    }
+    batch_free(b);
+    return n;
+}
+
 static remote_addr nursery_address(const struct restore *r, const VmaEntry *v)
 {
     for (size_t i = 0; i < r->nursery_count; i++)
-        if (r->nurseries[i].shmid == v->shmid)
+        if (r->nurseries[i].shmid == v->shmid &&
+            r->nurseries[i].segment == !!(v->status & VMA_SYSVIPC))
             return r->nurseries[i].address + v->pgoff;
     return 0;
 }

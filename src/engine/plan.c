@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "engine/ghost.h"
+#include "engine/ipc.h"
 #include "engine/restore.h"
 
 enum { TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6, TASK_STATE_DEAD = 2 };
@@ -233,5 +234,7 @@ int plan_load(struct restore *r, struct error *err)
         n = load_extra(r, err);
     if (n == 0)
         n = ghosts_load(r, err);
+    if (n == 0)
+        n = ipc_load(r, err);
     return n < 0 ? n : memfd_load(r, err);
 }

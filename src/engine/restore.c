@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/strv.h"
 #include "engine/hoard.h"
+#include "engine/ipc.h"
 #include "engine/kernel.h"
 
 int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
@@ -66,7 +67,9 @@ static const struct {
     {"take the runtime's init at its exec", restore_take_init},
     {"find its terminal", find_console},
     {"make files without a name", restore_hoard},
+    {"make System V objects", restore_ipc},
     {"make shared memory", restore_nurseries},
+    {"delete what was deleted", restore_ipc_deleted},
     {"make the processes", restore_births},
     {"make process groups", restore_groups},
     {"make processes that only pidfds know", pidfd_bear_departed},
@@ -155,6 +158,7 @@ void restore_free(struct restore *r)
     free(r->parked);
     free(r->departed);
     free(r->hoard);
+    free(r->ipc);
     free(r->nurseries);
     arena_free(r->arena);
     free(r);

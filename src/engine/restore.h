@@ -25,6 +25,7 @@ struct offer {
 struct nursery {
     uint64_t shmid;
     uint64_t size;
+    bool segment; /* of System V, with this id */
     remote_addr address;
 };
 
@@ -59,7 +60,9 @@ struct restore {
     size_t pipe_count, pipe_room;
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
-    struct json *extra; /* see extra.h; NULL: none */
+    struct json *extra;     /* see extra.h; NULL: none */
+    struct ipc_object *ipc; /* see ipc.h */
+    size_t ipc_count, ipc_room;
     struct nursery *nurseries;
     size_t nursery_count, nursery_room;
     /* Room in every address space that no process of the dump uses: the stage, a place to park the
@@ -113,6 +116,8 @@ int restore_clear(struct restore *r, struct puppet *p, struct error *err);
 remote_addr ground_vdso(const struct restore *r);
 
 /* engine/memory-restore.c */
+/* Brings them to a process that was not born of init. */
+int nurseries_bring(struct restore *r, struct task *t, struct error *err);
 int restore_nurseries(struct restore *r, struct error *err);
 int restore_memory(struct restore *r, struct error *err);
 

@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/io.h"
-#include "base/spawn.h"
 #include "engine/images.h"
 
 static const struct {
@@ -47,59 +45,6 @@ static int check_kind(struct dump *d, struct task **live, size_t count, size_t k
     return 0;
 }
 
-/* System V objects belong to the ipc namespace, not to a process, and are shown only to who is in
- * it: a child goes in and answers by its exit code, 0 for none or 1 + the index of what it found.
- */
-static const struct {
-    const char *file, *what;
-} sysv[] = {
-    {"/proc/sysvipc/shm", "a System V shared memory segment"},
-    {"/proc/sysvipc/sem", "a System V semaphore set"},
-    {"/proc/sysvipc/msg", "a System V message queue"},
-};
-
-static int find_sysv(int ns)
-{
-    if (setns(ns, CLONE_NEWIPC) < 0)
-        return 0;
-    for (size_t i = 0; i < ARRAY_LEN(sysv); i++) {
-        _cleanup_buf_ struct buf text = {0};
-        if (file_read(sysv[i].file, &text, NULL) < 0 || !text.data)
-            continue;
-        const char *end_of_header = strchr(text.data, '\n');
-        if (end_of_header && end_of_header[1])
-            return (int)i + 1;
-    }
-    return 0;
-}
-
-static bool own_ipc_namespace(pid_t init)
-{
-    char ours[64], theirs[64];
-    return proc_link(getpid(), "ns/ipc", ours, sizeof(ours)) == 0 &&
-           proc_link(init, "ns/ipc", theirs, sizeof(theirs)) == 0 && strcmp(ours, theirs) != 0;
-}
-
-static int check_sysv(struct dump *d, struct error *err)
-{
-    if (!own_ipc_namespace(d->options.init))
-        return 0;
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/ns/ipc", d->options.init);
-    _cleanup_close_ int ns = open(path, O_RDONLY | O_CLOEXEC);
-    if (ns < 0)
-        return error_errno(err, errno, "cannot open the ipc namespace of container %s",
-                           d->options.name);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(find_sysv(ns));
-    int found = child > 0 ? spawn_wait(child) : 0;
-    if (found > 0 && (size_t)found <= ARRAY_LEN(sysv))
-        return error_set(err, ENOTSUP, "container %s has %s, which firn cannot save yet",
-                         d->options.name, sysv[found - 1].what);
-    return 0;
-}
-
 int dump_check_sharing(struct dump *d, struct error *err)
 {
     struct task **live = arena_array_of(d->arena, struct task *, d->tree.count);
@@ -112,5 +57,5 @@ int dump_check_sharing(struct dump *d, struct error *err)
         if (r < 0)
             return r;
     }
-    return check_sysv(d, err);
+    return 0;
 }

@@ -99,7 +99,6 @@ static const char *apply_vm_flag(struct vma *v, const char *name)
 static const struct {
     const char *prefix, *what;
 } refused_names[] = {
-    {"/SYSV", "System V shared memory"},
     {"/[aio]", "an asynchronous I/O ring"},
     {"anon_inode:", "memory of an anonymous inode"},
     {"socket:", "memory of a packet socket"},
@@ -125,6 +124,9 @@ static const char *classify(struct vma *v)
             v->status |= VMA_STACK;
     } else if (string_equal(v->name, "/dev/zero (deleted)") && v->flags & MAP_SHARED) {
         v->status |= VMA_ANON_SHARED;
+        v->flags |= MAP_ANONYMOUS;
+    } else if (string_starts(v->name, "/SYSV")) {
+        v->status |= VMA_ANON_SHARED | VMA_SYSVIPC;
         v->flags |= MAP_ANONYMOUS;
     } else {
         for (size_t i = 0; i < ARRAY_LEN(refused_names); i++)

@@ -7,7 +7,6 @@ OBJECTS = {
     "fifo": "fifo",
     "inotify": "inotify",
     "io_uring": "io_uring",
-    "sysv": "shared memory segment",
     "unix": "socket",
 }
 
@@ -19,8 +18,7 @@ def refuse(t, thing, word):
     for n in (1, 2):
         failed = t.fails("container", "checkpoint", "guest")
         check(word.lower() in failed.err.lower(), f"the refusal does not name {word}: {failed.err}")
-        # a System V segment is the container's, everything else a process's
-        check("process 1 " in failed.err or thing == "sysv", f"which process? {failed.err}")
+        check("process 1 " in failed.err, f"which process? {failed.err}")
         check("container guest" in failed.err, f"which container? {failed.err}")
         equal(t.status("guest"), "running", "the state of the container")
         t.firn("kill", "-s", "USR1", "guest")

@@ -72,7 +72,7 @@ def test_unconfined_stays_unconfined(t):
 def test_three_processes_by_exec(t):
     t.firn("run", "-d", "--name", "main", "guests", "/guests/idle")
     t.wait_for_log("main", "ready")
-    guests = ("pipes", "threads", "signals")
+    guests = ("pipes", "threads", "signals", "shared-memory", "memfd")
     for guest in guests:
         t.firn("exec", "-d", "main", "sh", "-c",
                f"echo $$ >/tmp/{guest}.pid; exec /guests/{guest} >/tmp/{guest}.out 2>&1")

@@ -2,8 +2,6 @@
  * be refused, and this program must not notice. */
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -42,18 +40,12 @@ static int make_fifo(void)
     return mkfifo("/tmp/fifo", 0600) == 0 ? open("/tmp/fifo", O_RDWR) : -1;
 }
 
-static int make_sysv(void)
-{
-    int id = shmget(IPC_PRIVATE, PAGE, 0600);
-    return id >= 0 && shmat(id, NULL, 0) != (void *)-1 ? 0 : -1;
-}
-
 static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
     {"io_uring", make_io_uring}, {"tcp", make_tcp},   {"unix", make_unix},
-    {"inotify", make_inotify},   {"sysv", make_sysv}, {"fifo", make_fifo},
+    {"inotify", make_inotify},   {"fifo", make_fifo},
 };
 
 static void verify(void)
