@@ -16,9 +16,9 @@
  * so the puppet's stack pointer may be anything. The trap is repeated: a first one that
  * a tracer has seen before it died is lost.
  *
- * The rescue gets r14 = struct rescue and rdx = the ucontext of the signal frame: it gives SIGTRAP
- * its old action back, copies registers (40 bytes into the ucontext) and mask (296), and returns.
- */
+ * The rescue gets r14 = struct rescue and rdx = the ucontext of the signal frame: if the thread is
+ * alone it gives SIGTRAP its old action back and unmaps the stage; it copies registers (40 bytes
+ * into the ucontext) and mask (296), and returns from the signal. */
 __asm__(".pushsection .rodata\n"
         ".globl executor_code, executor_code_end\n"
         "executor_code:\n"
@@ -48,13 +48,19 @@ __asm__(".pushsection .rodata\n"
         "   jmp 3b\n"
         "executor_rescue_entry:\n"
         "   mov %rdx, %r15\n"
+        "   cmpq $0, 184(%r14)\n"
+        "   je 5f\n"
         "   lea 152(%r14), %rsi\n"
         "   mov $13, %eax\n"
         "   mov $5, %edi\n"
         "   xor %edx, %edx\n"
         "   mov $8, %r10d\n"
         "   syscall\n"
-        "   xor %ecx, %ecx\n"
+        "   mov 192(%r14), %rdi\n"
+        "   mov 200(%r14), %rsi\n"
+        "   mov $11, %eax\n"
+        "   syscall\n"
+        "5: xor %ecx, %ecx\n"
         "4: mov (%r14,%rcx,8), %rax\n"
         "   mov %rax, 40(%r15,%rcx,8)\n"
         "   inc %ecx\n"
@@ -130,6 +136,7 @@ void registers_set_executor_end(struct registers *r, remote_addr calls, remote_a
     r->gpr.r12 = 1;
     r->gpr.r13 = 1ull << 63;
     r->gpr.r14 = rescue;
+    r->gpr.rsp = rescue ? rescue : r->gpr.rsp;
 }
 
 #define SA_RESTORER_FLAG 0x04000000ull
@@ -143,19 +150,38 @@ struct kernel_sigaction rescue_action(remote_addr code)
     };
 }
 
+void registers_restart(struct registers *r)
+{
+    int64_t result = (int64_t)r->gpr.rax;
+    bool interrupted = result == -512 || result == -513 || result == -514 || result == -516;
+    if ((int64_t)r->gpr.orig_rax >= 0 && interrupted) {
+        r->gpr.rax = r->gpr.orig_rax;
+        r->gpr.rip -= 2;
+    }
+    r->gpr.orig_rax = (uint64_t)-1;
+}
+
+bool registers_in_sleep(const struct registers *r)
+{
+    return (int64_t)r->gpr.orig_rax >= 0 && (int64_t)r->gpr.rax == -516;
+}
+
+#define RED_ZONE 128
+
+remote_addr registers_stack_room(const struct registers *r, size_t size)
+{
+    return (r->gpr.rsp - RED_ZONE - size) & ~63ull;
+}
+
 void rescue_fill(struct rescue *rescue, const struct registers *r, uint64_t mask)
 {
-    struct user_regs_struct g = r->gpr;
-    int64_t result = (int64_t)g.rax;
-    if ((int64_t)g.orig_rax >= 0 &&
-        (result == -512 || result == -513 || result == -514 || result == -516)) {
-        g.rax = g.orig_rax;
-        g.rip -= 2;
-    }
+    struct registers restarted = *r;
+    registers_restart(&restarted);
+    const struct user_regs_struct *g = &restarted.gpr;
     /* In the order of struct sigcontext. */
     const uint64_t registers[RESCUE_REGISTERS] = {
-        g.r8,  g.r9,  g.r10, g.r11, g.r12, g.r13, g.r14, g.r15, g.rdi,
-        g.rsi, g.rbp, g.rbx, g.rdx, g.rax, g.rcx, g.rsp, g.rip, g.eflags,
+        g->r8,  g->r9,  g->r10, g->r11, g->r12, g->r13, g->r14, g->r15, g->rdi,
+        g->rsi, g->rbp, g->rbx, g->rdx, g->rax, g->rcx, g->rsp, g->rip, g->eflags,
     };
     memcpy(rescue->registers, registers, sizeof(registers));
     rescue->mask = mask;
@@ -168,6 +194,7 @@ void registers_set_executor(struct registers *r, remote_addr code, remote_addr c
     r->gpr.rbx = calls;
     r->gpr.r12 = count;
     r->gpr.r14 = rescue;
+    r->gpr.rsp = rescue ? rescue : r->gpr.rsp;
     r->gpr.orig_rax = (uint64_t)-1;
     r->gpr.rax = 0;
     r->gpr.eflags &= ~0x100ull; /* no trap flag */

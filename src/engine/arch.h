@@ -40,8 +40,8 @@ void registers_set_result(struct registers *r, long result);
  * handler for the trap, which only runs when nobody traces the puppet any more. */
 extern const char executor_code[], executor_code_end[];
 extern const uint64_t executor_syscall, executor_rescue;
-/* Points the registers at the executor with `count` calls at `calls`; `rescue` is the address of
- * the thread's struct rescue. */
+/* Points the registers at the executor with `count` calls at `calls`. `rescue` is the address of
+ * the thread's struct rescue, on its own stack; what the kernel pushes goes below it. 0: none. */
 void registers_set_executor(struct registers *r, remote_addr code, remote_addr calls,
                             uint64_t count, remote_addr rescue);
 /* For a single call at executor_syscall: what comes after it is the trap. */
@@ -58,9 +58,16 @@ struct rescue {
     uint64_t registers[RESCUE_REGISTERS];
     uint64_t mask;
     struct kernel_sigaction trap; /* what SIGTRAP does in the program itself */
+    uint64_t alone;               /* no other thread needs these two: */
+    uint64_t stage, stage_size;   /* SIGTRAP gets its action back, and this is unmapped */
 };
-/* The registers a thread would go on with if it were let go now: an interrupted system call begins
- * again. */
+/* An interrupted system call begins again: what a thread can go on with from anywhere. */
+void registers_restart(struct registers *r);
+/* It is in a call that only restart_syscall(2) can continue. */
+bool registers_in_sleep(const struct registers *r);
+/* Room for a rescue and a little more below the stack pointer, where no leaf function keeps data.
+ */
+remote_addr registers_stack_room(const struct registers *r, size_t size);
 void rescue_fill(struct rescue *rescue, const struct registers *r, uint64_t mask);
 /* The action that calls the handler. */
 struct kernel_sigaction rescue_action(remote_addr code);

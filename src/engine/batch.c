@@ -7,14 +7,15 @@
 #include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "engine/stage.h"
 
 #define CALLS_SIZE (BATCH_CALLS_MAX * sizeof(struct remote_call))
-#define DATA_SIZE  (STAGE_SIZE - 2 * PAGE - CALLS_SIZE)
+#define DATA_SIZE  (STAGE_DATA_SIZE - CALLS_SIZE)
 #define MAY_FAIL   (1ull << 63)
 
 static remote_addr calls_at(const struct batch *b)
 {
-    return b->puppet->stage.address + PAGE;
+    return b->puppet->stage.data;
 }
 
 static remote_addr data_at(const struct batch *b)
@@ -108,33 +109,6 @@ const void *batch_local(const struct batch *b, remote_addr at)
     return b->data + (at - data_at(b));
 }
 
-struct births {
-    pid_t *tids;
-    size_t max, count;
-};
-
-/* Lets the puppet run until the executor's trap. */
-static int run_to_trap(struct puppet *p, struct births *births, struct error *err)
-{
-    for (;;) {
-        if (ptrace(PTRACE_CONT, p->tid, 0, 0) < 0)
-            return error_errno(err, errno, "cannot continue process %d", p->vtid);
-        int signal = 0;
-        enum stop stop = puppet_wait(p->tid, &signal);
-        unsigned long child;
-        if (stop == STOP_GONE)
-            return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
-        if (stop == STOP_SIGNAL && signal == SIGTRAP)
-            return 0;
-        if (stop == STOP_SIGNAL)
-            return error_set(err, EIO, "process %d got signal %d while it was being driven",
-                             p->vtid, signal);
-        if (stop == STOP_BIRTH && births && births->count < births->max &&
-            ptrace(PTRACE_GETEVENTMSG, p->tid, 0, &child) == 0)
-            births->tids[births->count++] = (pid_t)child;
-    }
-}
-
 static int transfer_in(struct batch *b, struct error *err)
 {
     pid_t pid = b->puppet->process;
@@ -166,10 +140,10 @@ static int run(struct batch *b, struct births *births, struct error *err)
     if (r < 0)
         return r;
     struct registers regs = p->saved;
-    registers_set_executor(&regs, p->stage.address, calls_at(b), b->count, puppet_rescue(p));
+    registers_set_executor(&regs, p->stage.code, calls_at(b), b->count, p->rescue);
     if (registers_set(p->tid, &regs) < 0)
         return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
-    r = run_to_trap(p, births, err);
+    r = puppet_run_to_trap(p, births, err);
     if (r == 0)
         r = transfer_out(b, err);
     if (r < 0)

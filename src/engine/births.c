@@ -14,6 +14,7 @@
 #include "engine/hoard.h"
 #include "engine/kernel.h"
 #include "engine/restore.h"
+#include "engine/stage.h"
 
 /* ---- taking over ---- */
 
@@ -34,9 +35,15 @@ static int wait_for_exec(struct restore *r, struct error *err)
     }
 }
 
-static int take(struct restore *r, struct puppet *p, struct error *err)
+static int borrow(struct puppet *p, struct error *err)
 {
     int n = puppet_borrow(p, err);
+    return n < 0 ? n : puppet_block_signals(p, err);
+}
+
+static int take(struct restore *r, struct puppet *p, struct error *err)
+{
+    int n = borrow(p, err);
     struct vma_list *list = NULL;
     if (n == 0)
         n = vma_list_read_plain(p->process, &list, err);
@@ -44,7 +51,7 @@ static int take(struct restore *r, struct puppet *p, struct error *err)
         n = vdso_find_syscall(p->process, list->vdso, &p->insn, err);
     vma_list_free(list);
     if (n == 0)
-        n = stage_raise(p, r->ground, err);
+        n = stage_raise_new(p, r->ground, err);
     return n < 0 ? n : restore_clear(r, p, err);
 }
 
@@ -109,7 +116,7 @@ static int adopt(struct puppet *parent, pid_t tid, pid_t vtid, bool thread, stru
         .insn = parent->insn,
         .stage = parent->stage,
     };
-    return puppet_borrow(child, err);
+    return borrow(child, err);
 }
 
 int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_signal,
@@ -141,7 +148,7 @@ static void expose_to_signal(struct puppet *p, int signal, struct error *err)
     bool failed;
     struct kernel_sigaction dfl = {0};
     struct rlimit64 none = {0, 0};
-    remote_addr at = p->stage.address + PAGE;
+    remote_addr at = p->stage.data;
     uint64_t nothing = 0;
     if (remote_write(p->process, at, &none, sizeof(none)) == 0)
         puppet_call(p, &failed, err, SYS_prlimit64, 0, RLIMIT_CORE, at, 0, 0, 0);
@@ -158,7 +165,7 @@ int let_die(struct restore *r, struct puppet *p, int status, struct error *err)
     const uint64_t args[6] = {(uint64_t)WEXITSTATUS(status)};
     if (signal)
         expose_to_signal(p, signal, err);
-    registers_set_call(&regs, p->stage.address + executor_syscall, SYS_exit_group, args);
+    registers_set_call(&regs, p->stage.code + executor_syscall, SYS_exit_group, args);
     registers_set(p->tid, &regs);
     if (signal)
         kill(p->tid, signal);
@@ -174,7 +181,7 @@ static int die_as_zombie(struct restore *r, struct task *t, struct error *err)
     struct puppet *p = &t->threads[0].puppet;
     char name[16] = "";
     strncpy(name, t->threads[0].core->tc->comm, sizeof(name) - 1);
-    remote_addr at = p->stage.address + PAGE;
+    remote_addr at = p->stage.data;
     int n = remote_write(p->process, at, name, sizeof(name));
     if (n == 0)
         n = call(p, err, "set its name", SYS_prctl, PR_SET_NAME, at);

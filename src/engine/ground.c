@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "engine/restore.h"
+#include "engine/stage.h"
 #include "engine/vma.h"
 
 #define VDSO_ROOM (1u << 20)

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "engine/kernel.h"
+#include "engine/stage.h"
 #include "engine/state.h"
 
 #define PARTS_MAX 16
@@ -87,7 +88,7 @@ static int look_at_thread(struct dump *d, struct task *t, struct thread *th, str
 static int look_at_threads(struct dump *d, struct task *t, struct error *err)
 {
     struct puppet *leader = &t->threads[0].puppet;
-    int r = stage_raise(leader, 0, err);
+    int r = stage_raise(leader, t->vdso_end, t->thread_count == 1, err);
     for (size_t i = 0; r == 0 && i < t->thread_count; i++) {
         struct puppet *p = &t->threads[i].puppet;
         p->insn = leader->insn;

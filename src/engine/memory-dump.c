@@ -114,6 +114,7 @@ int dump_memory_map(struct dump *d, struct task *t, struct error *err)
     }
     if (r == 0)
         r = vdso_find_syscall(t->pid, list->vdso, &t->threads[0].puppet.insn, err);
+    t->vdso_end = list ? list->vdso_end : 0;
     vma_list_free(list);
     return r;
 }

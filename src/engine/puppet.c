@@ -86,10 +86,15 @@ int puppet_borrow(struct puppet *p, struct error *err)
                            : error_errno(err, -r, "cannot read the registers of %d", p->vtid);
     if (ptrace(PTRACE_GETSIGMASK, p->tid, sizeof(p->saved_mask), &p->saved_mask) < 0)
         return error_errno(err, errno, "cannot read the signal mask of %d", p->vtid);
+    p->borrowed = true;
+    return 0;
+}
+
+int puppet_block_signals(struct puppet *p, struct error *err)
+{
     uint64_t all_but_trap = ~(1ull << (SIGTRAP - 1));
     if (ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(all_but_trap), &all_but_trap) < 0)
         return error_errno(err, errno, "cannot block the signals of %d", p->vtid);
-    p->borrowed = true;
     return 0;
 }
 
@@ -123,14 +128,6 @@ int puppet_settle(pid_t tid, struct error *err)
     }
 }
 
-/* The first thread of a process has a rescue of its own, the others share one: they are driven one
- * after the other. */
-remote_addr puppet_rescue(const struct puppet *p)
-{
-    return p->stage.address + STAGE_SIZE - PAGE +
-           (p->tid == p->process ? 0 : sizeof(struct rescue));
-}
-
 static int next_syscall_stop(struct puppet *p, struct error *err)
 {
     do {
@@ -151,8 +148,8 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
     const uint64_t args[6] = {a, b, c, d, e, f};
     registers_set_call(&r, p->insn, number, args);
     if (p->stage.address) {
-        registers_set_ip(&r, p->stage.address + executor_syscall);
-        registers_set_executor_end(&r, p->stage.address + PAGE, puppet_rescue(p));
+        registers_set_ip(&r, p->stage.code + executor_syscall);
+        registers_set_executor_end(&r, p->stage.data, p->rescue);
     }
     *failed = true;
     if (registers_set(p->tid, &r) < 0)
@@ -165,77 +162,23 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
     return registers_result(&r);
 }
 
-int stage_enter(struct puppet *p, struct error *err)
+int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *err)
 {
-    struct rescue rescue = {.trap = p->stage.trap};
-    rescue_fill(&rescue, &p->saved, p->saved_mask);
-    int r = remote_write(p->process, puppet_rescue(p), &rescue, sizeof(rescue));
-    return r < 0 ? died(p, err) : 0;
-}
-
-/* SIGTRAP from now on calls the rescue, or does what it did before. */
-static int exchange_trap(struct puppet *p, const struct kernel_sigaction *new,
-                         struct kernel_sigaction *ret_old, struct error *err)
-{
-    bool failed;
-    remote_addr at = p->stage.address + PAGE, old = ret_old ? at + sizeof(*new) : 0;
-    if (remote_write(p->process, at, new, sizeof(*new)) < 0)
-        return died(p, err);
-    long r = puppet_call(p, &failed, err, SYS_rt_sigaction, SIGTRAP, at, old, 8, 0, 0);
-    if (failed)
-        return -err->code;
-    if (r < 0)
-        return error_errno(err, (int)-r, "process %d cannot change a signal action", p->vtid);
-    return ret_old && remote_read(p->process, old, ret_old, sizeof(*ret_old)) < 0 ? died(p, err)
-                                                                                  : 0;
-}
-
-static int map_stage(struct puppet *p, remote_addr where, struct error *err)
-{
-    bool failed;
-    long at = puppet_call(p, &failed, err, SYS_mmap, where, STAGE_SIZE, PROT_READ | PROT_EXEC,
-                          MAP_PRIVATE | MAP_ANONYMOUS | (where ? MAP_FIXED_NOREPLACE : 0),
-                          (uint64_t)-1, 0);
-    if (failed)
-        return -err->code;
-    if (at < 0 && at > -4096)
-        return error_errno(err, (int)-at, "process %d cannot map %llu bytes for the checkpoint",
-                           p->vtid, STAGE_SIZE);
-    p->stage = (struct stage){.address = (remote_addr)at, .size = STAGE_SIZE};
-    size_t code_size = (size_t)(executor_code_end - executor_code);
-    int r = remote_force_write(p->process, p->stage.address, executor_code, code_size);
-    return r < 0 ? error_errno(err, -r, "cannot write into the memory of process %d", p->vtid) : 0;
-}
-
-int stage_raise(struct puppet *p, remote_addr where, struct error *err)
-{
-    bool failed;
-    int r = map_stage(p, where, err);
-    if (r < 0)
-        return r;
-    long protect = puppet_call(p, &failed, err, SYS_mprotect, p->stage.address + PAGE,
-                               STAGE_SIZE - PAGE, PROT_READ | PROT_WRITE, 0, 0, 0);
-    if (failed)
-        return -err->code;
-    if (protect < 0)
-        return error_errno(err, (int)-protect, "process %d cannot make memory writable", p->vtid);
-    struct kernel_sigaction rescue = rescue_action(p->stage.address);
-    r = exchange_trap(p, &rescue, &p->stage.trap, err);
-    return r < 0 ? r : stage_enter(p, err);
-}
-
-int stage_strike(struct puppet *p, struct error *err)
-{
-    if (!p->stage.address)
-        return 0;
-    int n = exchange_trap(p, &p->stage.trap, NULL, err);
-    if (n < 0)
-        return n;
-    bool failed;
-    struct stage stage = p->stage;
-    p->stage = (struct stage){0}; /* from here on by the vdso */
-    long r = puppet_call(p, &failed, err, SYS_munmap, stage.address, stage.size, 0, 0, 0, 0);
-    if (failed)
-        return -err->code;
-    return r < 0 ? error_errno(err, (int)-r, "process %d cannot unmap memory", p->vtid) : 0;
+    for (;;) {
+        if (ptrace(PTRACE_CONT, p->tid, 0, 0) < 0)
+            return error_errno(err, errno, "cannot continue process %d", p->vtid);
+        int signal = 0;
+        enum stop stop = puppet_wait(p->tid, &signal);
+        unsigned long child;
+        if (stop == STOP_GONE)
+            return died(p, err);
+        if (stop == STOP_SIGNAL && signal == SIGTRAP)
+            return 0;
+        if (stop == STOP_SIGNAL)
+            return error_set(err, EIO, "process %d got signal %d while it was being driven",
+                             p->vtid, signal);
+        if (stop == STOP_BIRTH && births && births->count < births->max &&
+            ptrace(PTRACE_GETEVENTMSG, p->tid, 0, &child) == 0)
+            births->tids[births->count++] = (pid_t)child;
+    }
 }

@@ -14,18 +14,14 @@
 #include "base/error.h"
 #include "engine/arch.h"
 
-/* Memory of ours in the puppet's address space: one page of code (the executor), then data, at the
- * end of it the rescues of the first thread and of one other. Shared by all threads of a process.
- * address 0: none.
- *
- * While it stands, SIGTRAP calls the executor's rescue: if we die while a thread is borrowed, the
- * trap at the end of what it is doing puts it back to where it was. */
+/* Memory of ours in the puppet's address space, shared by all threads of a process (stage.h).
+ * address 0: none. */
 struct stage {
-    remote_addr address;
+    remote_addr address; /* of the mapping */
     uint64_t size;
+    remote_addr code, data;       /* the executor; room for calls and data */
     struct kernel_sigaction trap; /* what SIGTRAP does in the program itself */
 };
-#define STAGE_SIZE (2 * PAGE + 256 * 1024)
 
 struct puppet {
     pid_t tid;          /* in our pid namespace */
@@ -33,6 +29,7 @@ struct puppet {
     pid_t process;      /* thread group, ours */
     remote_addr insn;   /* a syscall instruction in its vdso */
     struct stage stage; /* a copy of the process's */
+    remote_addr rescue; /* its struct rescue, 0: none */
     bool borrowed;
     struct registers saved;
     uint64_t saved_mask;
@@ -57,9 +54,11 @@ extern const unsigned long puppet_options;
 /* Waits for a stop of this thread. STOP_GONE when it died. */
 enum stop puppet_wait(pid_t tid, int *ret_signal);
 
-/* From a stop in get_signal: takes the thread over. All signals are blocked while it is borrowed
- * (but SIGTRAP, which the executor needs). */
+/* From a stop in get_signal: takes the thread over. */
 int puppet_borrow(struct puppet *p, struct error *err);
+/* Blocks all signals until puppet_return, but SIGTRAP, which the executor needs. To be called when
+ * the registers already lead somewhere from where the thread finds back by itself. */
+int puppet_block_signals(struct puppet *p, struct error *err);
 /* Puts registers and mask back; the thread stays stopped, such that PTRACE_DETACH or PTRACE_CONT
  * lets it go on as if nothing had happened, interrupted system calls included. */
 int puppet_return(struct puppet *p, struct error *err);
@@ -72,15 +71,13 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
 /* Brings a thread that is stopped somewhere else (after exec, a syscall stop) into get_signal. */
 int puppet_settle(pid_t tid, struct error *err);
 
-/* Puts the stage into a process whose `insn` is known, at `where` or anywhere for 0.
- * Works under MDWE (code is never writable) by writing through /proc/PID/mem. */
-int stage_raise(struct puppet *p, remote_addr where, struct error *err);
-/* Where its rescue lies. */
-remote_addr puppet_rescue(const struct puppet *p);
-/* For a further thread of a process whose stage stands: it is borrowed and about to be driven. */
-int stage_enter(struct puppet *p, struct error *err);
-/* Takes it away again; SIGTRAP does what it did before. */
-int stage_strike(struct puppet *p, struct error *err);
+/* Lets it run from where its registers point until the executor's trap. Births (fork, clone) on the
+ * way store the child's tid; `births` may be NULL. */
+struct births {
+    pid_t *tids;
+    size_t max, count;
+};
+int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *err);
 
 /* Reads or writes the puppet's memory; protections are honoured. 0 or -errno. */
 int remote_read(pid_t pid, remote_addr from, void *to, size_t size);

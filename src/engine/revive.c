@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "engine/restore.h"
+#include "engine/stage.h"
 #include "engine/state.h"
 
 static int run_parts(struct restore *r, struct task *t, struct thread *th,
@@ -94,7 +95,7 @@ static remote_addr remaining_time(const struct registers *regs)
 static int sleep_again(struct puppet *p, const struct registers *regs, struct error *err)
 {
     struct timespec rest;
-    remote_addr from = remaining_time(regs), at = p->stage.address + PAGE;
+    remote_addr from = remaining_time(regs), at = p->stage.data;
     int n = remote_read(p->process, from, &rest, sizeof(rest));
     if (n == 0)
         n = remote_write(p->process, at, &rest, sizeof(rest));
@@ -105,7 +106,7 @@ static int sleep_again(struct puppet *p, const struct registers *regs, struct er
         args[i] = registers_syscall_arg(regs, i);
     args[registers_syscall(regs) == SYS_nanosleep ? 0 : 2] = at;
     struct registers call = p->saved;
-    registers_set_call(&call, p->stage.address + executor_syscall, registers_syscall(regs), args);
+    registers_set_call(&call, p->stage.code + executor_syscall, registers_syscall(regs), args);
     if (registers_set(p->tid, &call) < 0 || ptrace(PTRACE_SYSCALL, p->tid, 0, 0) < 0 ||
         puppet_wait(p->tid, NULL) != STOP_SYSCALL)
         return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
@@ -134,7 +135,7 @@ static int restore_thread(struct task *t, struct thread *th, bool last, struct e
         n = prepare_restart(p, &th->registers, err);
     /* The stage goes with the last thread: until then its siblings may still need it. */
     if (n == 0 && last)
-        n = stage_strike(p, err);
+        n = stage_strike_new(p, err);
     p->saved = th->registers;
     return n < 0 ? n : puppet_return(p, err);
 }

@@ -35,6 +35,7 @@ struct task {
     size_t thread_count;
     /* The images of the process, in the job's arena. */
     MmEntry *mm;
+    remote_addr vdso_end;
     FsEntry *fs;
     FdinfoEntry **fds;
     size_t fd_count;

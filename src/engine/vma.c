@@ -143,7 +143,7 @@ static struct vma *append(struct vma_list *list, size_t *room, const struct vma 
     array_reserve(list->areas, list->count, *room);
     list->areas[list->count] = *v;
     if (string_equal(v->name, "[vdso]"))
-        list->vdso = v->start;
+        list->vdso = v->start, list->vdso_end = v->end;
     return &list->areas[list->count++];
 }
 

@@ -38,7 +38,7 @@ struct vma {
 struct vma_list {
     struct vma *areas; /* ascending */
     size_t count;
-    remote_addr vdso; /* 0: none */
+    remote_addr vdso, vdso_end; /* 0: none */
 };
 
 /* Reads and judges the areas of process `pid`, called `vpid` in errors. What cannot be saved is
