@@ -49,12 +49,11 @@ static int check_file(struct restore *r, const struct task *t, uint32_t id, cons
     if (!f || (regular && !named && !f->memfd))
         return error_set(err, EINVAL, "the checkpoint does not describe %s of process %d", what,
                          t->vpid);
-    const struct resource *resource = resource_of_type(f->type);
-    if (!resource)
+    if (!resource_of_type(f->type))
         return error_set(err, ENOTSUP,
                          "process %d has a descriptor of a kind (%d) that firn cannot restore yet",
                          t->vpid, (int)f->type);
-    return resource->check ? resource->check(r, f, err) : 0;
+    return 0;
 }
 
 static int check_files(struct restore *r, struct task *t, struct error *err)
@@ -244,6 +243,21 @@ static int check_credentials(struct restore *r, const struct task *t, struct err
                              t->vpid, wants & ~r->options.capabilities, r->options.name);
     }
     return 0;
+}
+
+/* Whether a process has them or not: sockets look for each other among all. */
+static int check_entries(struct restore *r, struct error *err)
+{
+    for (size_t i = 0; i < r->file_count; i++) {
+        const FileEntry *f = r->files[i];
+        const struct resource *resource = resource_of_type(f->type);
+        if (f->usk && f->type != FD_TYPES__UNIXSK)
+            return error_set(err, EINVAL, "the checkpoint's file %u is of two kinds", f->id);
+        int n = resource && resource->check ? resource->check(r, f, err) : 0;
+        if (n < 0)
+            return n;
+    }
+    return socket_queues_check(r, err);
 }
 
 int plan_check(struct restore *r, struct error *err)

@@ -184,6 +184,26 @@ static bool same_path(const FileEntry *e, const struct descriptor *f)
                     : e->reg->flags == f->flags && string_equal(e->reg->name, f->link);
 }
 
+/* The copy is compared with other files as if we were a process of the container. */
+int dump_sent_file(struct dump *d, const struct task *receiver, int fd, uint32_t *ret_id,
+                   struct error *err)
+{
+    struct task *here = arena_memdup(d->arena, receiver, sizeof(*receiver));
+    here->pid = getpid();
+    struct descriptor f = {.task = here, .fd = fd};
+    char name[32];
+    snprintf(name, sizeof(name), "fd/%d", fd);
+    int r = look_at_link(d, &f, name, err);
+    if (r == 0 && (r = read_fdinfo(&f)) < 0)
+        error_errno(err, -r, "cannot look at %s", descriptor_name(d, &f));
+    FileEntry *file = NULL;
+    if (r == 0)
+        r = describe(d, &f, &file, err);
+    if (r == 0)
+        *ret_id = file->id;
+    return r;
+}
+
 int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t flags,
               uint32_t *ret_id, struct error *err)
 {

@@ -207,7 +207,7 @@ static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *
     return batch_run(b, err);
 }
 
-static int make(struct maker *m, uint32_t id, struct error *err)
+int maker_file(struct maker *m, uint32_t id, struct error *err)
 {
     const FileEntry *f = restore_file(m->restore, id);
     struct offer *offer = restore_offer(m->restore, id);
@@ -221,6 +221,19 @@ static int make(struct maker *m, uint32_t id, struct error *err)
         return owned;
     *offer = (struct offer){m->task, high};
     return high;
+}
+
+int maker_offer(struct maker *m, uint32_t id, int fd, struct error *err)
+{
+    struct offer *offer = restore_offer(m->restore, id);
+    const FileEntry *f = restore_file(m->restore, id);
+    if (!offer || !f || offer->task)
+        return error_set(err, EINVAL, "the checkpoint's file %u is made twice", id);
+    int high = maker_raise(m, fd, err);
+    int n = high < 0 ? high : set_owner(m, f, high, err);
+    if (n == 0)
+        *offer = (struct offer){m->task, high};
+    return n;
 }
 
 static int number_descriptors(struct maker *m, const int *high, struct error *err)
@@ -246,7 +259,7 @@ static int make_all(struct maker *m, struct error *err)
     int n = make_room(m, err);
     _cleanup_free_ int *high = xcalloc(m->task->fd_count, sizeof(int));
     for (size_t i = 0; n == 0 && i < m->task->fd_count; i++) {
-        high[i] = make(m, m->task->fds[i]->id, err);
+        high[i] = maker_file(m, m->task->fds[i]->id, err);
         n = high[i] < 0 ? high[i] : 0;
     }
     return n < 0 ? n : number_descriptors(m, high, err);

@@ -103,6 +103,7 @@ static const struct {
     {"look at every process", look},
     {"refuse what cannot be saved", dump_check_sharing},
     {"settle pipes that lead outside", pipe_settle_outside},
+    {"refuse sockets that lead outside", unix_sockets_settle},
     {"find what epoll instances watch", epoll_settle},
     {"find the pages", find_pages},
     {"look at System V objects", dump_ipc},
@@ -196,6 +197,7 @@ void dump_free(struct dump *d)
     free(d->memfds);
     free(d->ipc);
     free(d->pipes);
+    free(d->packets);
     free(d->ttys);
     js_unref(d->extra);
     arena_free(d->arena);

@@ -59,6 +59,12 @@ struct pipe_state {
     bool peer_gone;      /* poll(2) says that nobody holds the other end */
 };
 
+/* What stands in the queue of a unix socket. */
+struct dump_packet {
+    SkPacketEntry *entry;
+    void *data;
+};
+
 struct dump {
     struct dump_options options;
     struct arena *arena;
@@ -81,6 +87,9 @@ struct dump {
     size_t memfd_count, memfd_room;
     struct pipe_state *pipes;
     size_t pipe_count, pipe_room;
+    struct unix_diag_table *unix_sockets; /* resources/unix-diag.h; NULL: not asked yet */
+    struct dump_packet *packets;
+    size_t packet_count, packet_room;
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
     uint32_t next_pages_id;

@@ -134,6 +134,8 @@ int images_write_files(struct dump *d, struct error *err)
     if (r == 0)
         r = memfd_write_images(d, err);
     if (r == 0)
+        r = socket_queues_write(d, err);
+    if (r == 0)
         r = ipc_write_images(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }

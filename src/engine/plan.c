@@ -235,6 +235,8 @@ int plan_load(struct restore *r, struct error *err)
     if (n == 0)
         n = ghosts_load(r, err);
     if (n == 0)
+        n = socket_queues_load(r, err);
+    if (n == 0)
         n = ipc_load(r, err);
     return n < 0 ? n : memfd_load(r, err);
 }

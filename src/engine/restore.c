@@ -156,6 +156,9 @@ void restore_free(struct restore *r)
     js_unref(r->extra);
     free(r->pipes);
     free(r->parked);
+    for (size_t i = 0; i < r->end_count; i++)
+        cleanup_close(&r->ends[i].fd);
+    free(r->ends);
     free(r->departed);
     free(r->hoard);
     free(r->ipc);

@@ -15,6 +15,12 @@ struct parked_pipe {
     int read_end, write_end;
 };
 
+/* The end of a unix socket that no process has; ours until `id` has what was sent. */
+struct socket_end {
+    uint32_t id;
+    int fd;
+};
+
 /* An open file description that some process has. */
 struct offer {
     struct task *task; /* NULL: nobody yet */
@@ -58,6 +64,9 @@ struct restore {
     struct offer *offers; /* as files */
     struct pipe_state *pipes;
     size_t pipe_count, pipe_room;
+    struct socket_packets *packets; /* resources/socket-queue.h */
+    struct socket_end *ends;
+    size_t end_count, end_room;
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
     struct json *extra;     /* see extra.h; NULL: none */
@@ -124,6 +133,7 @@ int restore_memory(struct restore *r, struct error *err);
 /* engine/descriptors-restore.c */
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
+int socket_queues_load(struct restore *r, struct error *err);
 int restore_directories(struct restore *r, struct error *err);
 /* What was only needed for making the others. */
 int restore_close_spares(struct restore *r, struct error *err);
@@ -134,6 +144,10 @@ const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_
 int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err);
 /* Sets O_NONBLOCK and O_APPEND as in `flags`. */
 int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err);
+/* The open file of this id in this process, above all final descriptors; made if nobody has it. */
+int maker_file(struct maker *m, uint32_t id, struct error *err);
+/* The maker's descriptor `fd` is that file: others get it from here. */
+int maker_offer(struct maker *m, uint32_t id, int fd, struct error *err);
 /* A copy of a descriptor above all final ones. */
 int maker_duplicate(struct maker *m, int fd, struct error *err);
 /* Moves a descriptor there. */

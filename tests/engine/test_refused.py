@@ -7,7 +7,7 @@ OBJECTS = {
     "fifo": "fifo",
     "inotify": "inotify",
     "io_uring": "io_uring",
-    "unix": "socket",
+    "netlink": "netlink socket",
 }
 
 

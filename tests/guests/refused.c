@@ -17,16 +17,9 @@ static int make_io_uring(void)
     return (int)syscall(SYS_io_uring_setup, 4, &parameters);
 }
 
-static int make_tcp(void)
+static int make_netlink(void)
 {
-    int s = socket(AF_INET, SOCK_STREAM, 0);
-    return s >= 0 && listen(s, 1) == 0 ? s : -1;
-}
-
-static int make_unix(void)
-{
-    int pair[2];
-    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? pair[0] : -1;
+    return socket(AF_NETLINK, SOCK_RAW, 0);
 }
 
 static int make_inotify(void)
@@ -44,8 +37,10 @@ static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
-    {"io_uring", make_io_uring}, {"tcp", make_tcp},   {"unix", make_unix},
-    {"inotify", make_inotify},   {"fifo", make_fifo},
+    {"io_uring", make_io_uring},
+    {"netlink", make_netlink},
+    {"inotify", make_inotify},
+    {"fifo", make_fifo},
 };
 
 static void verify(void)

@@ -25,6 +25,8 @@ static const struct resource *const table[] = {
     &resource_pipe,
     /* sockets */
     &resource_inet_socket,
+    &resource_unix_socket,
+    &resource_other_socket,
 };
 
 /* What firn has no row for, and what a user can do about it. */

@@ -45,7 +45,8 @@ struct resource {
 extern const struct resource resource_epoll, resource_eventfd, resource_pidfd, resource_signalfd,
     resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
-    resource_terminal, resource_memfd, resource_inet_socket;
+    resource_terminal, resource_memfd, resource_inet_socket, resource_unix_socket,
+    resource_other_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
@@ -71,6 +72,11 @@ int memfd_write_images(struct dump *d, struct error *err);
 int memfd_load(struct restore *r, struct error *err);
 /* Pipes whose other end is outside the container, once all descriptors are known. */
 int pipe_settle_outside(struct dump *d, struct error *err);
+int unix_sockets_settle(struct dump *d, struct error *err);
+int socket_queues_write(struct dump *d, struct error *err);
+/* A file on its way through a socket; `fd` is our copy, which stays open. */
+int dump_sent_file(struct dump *d, const struct task *receiver, int fd, uint32_t *ret_id,
+                   struct error *err);
 /* What epoll instances watch, likewise. */
 int epoll_settle(struct dump *d, struct error *err);
 
