@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "engine/fdinfo.h"
 #include "engine/ghost.h"
+#include "engine/locks.h"
 #include "engine/resources/resource.h"
 
 #define DELETED " (deleted)"
@@ -164,6 +165,8 @@ static int dump_descriptor(int fd, void *context)
     FileEntry *file = NULL;
     if (r == 0)
         r = describe(j->d, &f, &file, j->err);
+    if (r == 0 && f.locked)
+        r = locks_note(j->d, &f, file->id, j->err);
     if (r < 0)
         return r;
     FdinfoEntry *e = arena_new_of(j->d->arena, FdinfoEntry);

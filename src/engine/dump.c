@@ -196,6 +196,7 @@ void dump_free(struct dump *d)
     free(d->remaps);
     free(d->memfds);
     free(d->ipc);
+    free(d->locks);
     free(d->pipes);
     free(d->packets);
     free(d->ttys);

@@ -81,6 +81,8 @@ struct dump {
     size_t ghost_count, ghost_room;
     RemapFilePathEntry **remaps;
     size_t remap_count, remap_room;
+    struct lock *locks; /* see locks.h */
+    size_t lock_count, lock_room;
     struct ipc_object *ipc; /* see ipc.h */
     size_t ipc_count, ipc_room;
     MemfdInodeEntry **memfds;

@@ -12,6 +12,7 @@
 #include "engine/ghost.h"
 #include "engine/host.h"
 #include "engine/ipc.h"
+#include "engine/locks.h"
 
 enum { TASK_STATE_ALIVE = 1, TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6 };
 
@@ -137,6 +138,8 @@ int images_write_files(struct dump *d, struct error *err)
         r = socket_queues_write(d, err);
     if (r == 0)
         r = ipc_write_images(d, err);
+    if (r == 0)
+        r = locks_write_images(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }
 

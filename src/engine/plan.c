@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "engine/ghost.h"
 #include "engine/ipc.h"
+#include "engine/locks.h"
 #include "engine/restore.h"
 
 enum { TASK_STATE_STOPPED = 3, TASK_STATE_ZOMBIE = 6, TASK_STATE_DEAD = 2 };
@@ -238,5 +239,7 @@ int plan_load(struct restore *r, struct error *err)
         n = socket_queues_load(r, err);
     if (n == 0)
         n = ipc_load(r, err);
+    if (n == 0)
+        n = locks_load(r, err);
     return n < 0 ? n : memfd_load(r, err);
 }

@@ -13,6 +13,7 @@
 #include "engine/hoard.h"
 #include "engine/ipc.h"
 #include "engine/kernel.h"
+#include "engine/locks.h"
 
 int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
                  struct error *err)
@@ -81,6 +82,7 @@ static const struct {
     {"change directories", restore_directories},
     {"finish files without a name", restore_finish_hoard},
     {"close spare descriptors", restore_close_spares},
+    {"lock files", restore_locks},
     {"restore states", restore_states},
     {"restore registers", restore_registers},
 };
@@ -161,6 +163,8 @@ void restore_free(struct restore *r)
     free(r->ends);
     free(r->departed);
     free(r->hoard);
+    if (r->locks)
+        image_free(r->locks);
     free(r->ipc);
     free(r->nurseries);
     arena_free(r->arena);

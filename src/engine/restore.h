@@ -70,6 +70,7 @@ struct restore {
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
     struct json *extra;     /* see extra.h; NULL: none */
+    struct image *locks;    /* FileLockEntry */
     struct ipc_object *ipc; /* see ipc.h */
     size_t ipc_count, ipc_room;
     struct nursery *nurseries;

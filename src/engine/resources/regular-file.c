@@ -36,9 +36,6 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     int r = f->deleted ? 0 : check_path(d, f, err);
     if (r < 0)
         return r;
-    if (f->locked)
-        return error_set(err, ENOTSUP, "%s holds a lock on %s, which firn cannot save yet",
-                         descriptor_name(d, f), f->link);
     RegFileEntry *reg = arena_new_of(d->arena, RegFileEntry);
     reg_file_entry__init(reg);
     reg->id = entry->id;
