@@ -266,6 +266,8 @@ int plan_check(struct restore *r, struct error *err)
     int n = host_check(js_get(r->extra, "host"), err);
     if (n == 0)
         n = check_pids(r, err);
+    if (n == 0)
+        n = check_entries(r, err);
     for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
         if (t->state == TASK_ZOMBIE)

@@ -135,6 +135,7 @@ int restore_memory(struct restore *r, struct error *err);
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
 int socket_queues_load(struct restore *r, struct error *err);
+int socket_queues_check(struct restore *r, struct error *err);
 int restore_directories(struct restore *r, struct error *err);
 /* What was only needed for making the others. */
 int restore_close_spares(struct restore *r, struct error *err);

@@ -256,3 +256,18 @@ int socket_queues_load(struct restore *r, struct error *err)
     free(all.list);
     return n;
 }
+
+int socket_queues_check(struct restore *r, struct error *err)
+{
+    for (size_t i = 0; i < r->packets->count; i++) {
+        const struct socket_packet *p = &r->packets->list[i];
+        for (size_t j = 0; j < p->rights_count; j++) {
+            const FileEntry *f = restore_file(r, p->rights[j]);
+            if (!f || !resource_of_type(f->type))
+                return error_set(err, EINVAL,
+                                 "the checkpoint lacks file %u, which is in the queue of a socket",
+                                 p->rights[j]);
+        }
+    }
+    return 0;
+}

@@ -344,8 +344,6 @@ static int fetch_rights(struct maker *m, const struct socket_packet *p, struct c
                         struct error *err)
 {
     for (size_t i = 0; i < p->rights_count; i++) {
-        if (!restore_file(m->restore, p->rights[i]))
-            return error_set(err, EINVAL, "the checkpoint lacks file %u", p->rights[i]);
         int fd = maker_file(m, p->rights[i], err);
         int copy = fd < 0 ? fd : socket_copy(m->task, fd, err);
         if (copy < 0)
