@@ -286,6 +286,15 @@ static int start(const char *path, bool make, char **ret_note, struct error *err
     return r;
 }
 
+/* What skopeo wants to know of us, to use this user's files and no namespace of its own. */
+static void tell_programs(uid_t uid)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%u", (unsigned)uid);
+    setenv("_CONTAINERS_USERNS_CONFIGURED", "done", 1);
+    setenv("_CONTAINERS_ROOTLESS_UID", number, 1);
+}
+
 static int become_root(const char *directory, struct error *err)
 {
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
@@ -314,6 +323,7 @@ int holder_enter(char **ret_note, struct error *err)
 {
     _cleanup_free_ char *directory = getcwd(NULL, 0);
     _cleanup_free_ char *place = NULL;
+    tell_programs(geteuid());
     int r = store_private_runroot(&place, err);
     if (r < 0)
         return r;

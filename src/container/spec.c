@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
-#include "base/userns.h"
 #include "container/capability.h"
 #include "container/cgroup.h"
 #include "container/container.h"
@@ -15,6 +14,7 @@
 #include "container/draft.h"
 #include "container/firn.h"
 #include "container/seccomp.h"
+#include "container/spec-user.h"
 #include "container/user.h"
 #include "store/store.h"
 
@@ -268,33 +268,6 @@ static int fill_devices(struct container *c, struct json *spec, struct error *er
     return 0;
 }
 
-/* Group 5 is the terminals' one by convention; it may not be one the user has. */
-static void drop_terminal_group(struct json *spec)
-{
-    struct json *mounts = js_get(spec, "mounts");
-    JSON_FOREACH(mounts, i)
-    {
-        struct json *options = js_get(js_at(mounts, i), "options");
-        if (!string_equal(js_get_string(js_at(mounts, i), "type"), "devpts"))
-            continue;
-        for (size_t j = js_count(options); j-- > 0;)
-            if (string_starts(js_text(js_at(options, j)), "gid="))
-                js_remove_at(options, j);
-    }
-}
-
-static void fill_cgroup(struct container *c, struct json *spec)
-{
-    struct json *linux_part = draft_object(spec, "linux");
-    if (!cgroup_is_used(c)) {
-        js_remove(linux_part, "resources");
-        js_remove(linux_part, "cgroupsPath");
-        return;
-    }
-    _cleanup_free_ char *cgroup = cgroup_spec_path(c);
-    js_set(linux_part, "cgroupsPath", js_string(cgroup));
-}
-
 int spec_make(struct container *c, struct json **ret, struct error *err)
 {
     _cleanup_json_ struct json *spec = js_copy(js_get(c->config, "spec"));
@@ -313,9 +286,12 @@ int spec_make(struct container *c, struct json **ret, struct error *err)
         r = fill_devices(c, spec, err);
     if (r < 0)
         return r;
-    fill_cgroup(c, spec);
-    if (c->firn->rootless && !userns_has_many_ids())
-        drop_terminal_group(spec);
+    if (cgroup_is_used(c)) {
+        _cleanup_free_ char *cgroup = cgroup_spec_path(c);
+        js_set(draft_object(spec, "linux"), "cgroupsPath", js_string(cgroup));
+    }
+    if (c->firn->rootless)
+        spec_fit_user(spec);
     *ret = take_ptr(spec);
     return 0;
 }

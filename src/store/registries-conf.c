@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "base/userns.h"
 #include "store/toml.h"
 
 #define SYSTEM_CONF "/etc/containers/registries.conf"
@@ -70,7 +71,7 @@ static int read_dir(struct registries_conf *c, const char *dir, struct error *er
 static char *user_conf(const char *suffix)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    if (geteuid() == 0 || (!config && !home))
+    if (userns_is_host_root() || (!config && !home))
         return NULL;
     return config ? xasprintf("%s/containers/registries.conf%s", config, suffix)
                   : xasprintf("%s/.config/containers/registries.conf%s", home, suffix);

@@ -15,6 +15,14 @@ class Failed(AssertionError):
     """A check did not hold."""
 
 
+def needs_root(reason):
+    """Decorates a test that cannot be run as an ordinary user."""
+    def mark(function):
+        function.needs_root = reason
+        return function
+    return mark
+
+
 class Result:
     def __init__(self, argv, rc, out, err):
         self.argv, self.rc, self.out, self.err = argv, rc, out, err
