@@ -105,6 +105,7 @@ static const struct {
     {"settle pipes that lead outside", pipe_settle_outside},
     {"refuse sockets that lead outside", unix_sockets_settle},
     {"find what epoll instances watch", epoll_settle},
+    {"find what inotify instances watch", inotify_settle},
     {"find the pages", find_pages},
     {"look at System V objects", dump_ipc},
     {"find the shared pages", dump_find_shared_pages},
@@ -200,6 +201,7 @@ void dump_free(struct dump *d)
     free(d->pipes);
     free(d->packets);
     free(d->ttys);
+    free(d->sought);
     js_unref(d->extra);
     arena_free(d->arena);
     free(d);

@@ -65,6 +65,13 @@ struct dump_packet {
     void *data;
 };
 
+/* A watch of an inotify instance, and the file whose path is to be found. */
+struct sought_watch {
+    InotifyFileEntry *instance;
+    InotifyWdEntry *watch;
+    struct sought_inode *inode;
+};
+
 struct dump {
     struct dump_options options;
     struct arena *arena;
@@ -92,6 +99,8 @@ struct dump {
     struct unix_diag_table *unix_sockets; /* resources/unix-diag.h; NULL: not asked yet */
     struct dump_packet *packets;
     size_t packet_count, packet_room;
+    struct sought_watch *sought;
+    size_t sought_count, sought_room;
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
     uint32_t next_pages_id;

@@ -5,7 +5,7 @@ from harness.case import check, equal
 # The argument of the guest, and a word of the refusal that says what it is.
 OBJECTS = {
     "fifo": "fifo",
-    "inotify": "inotify",
+    "fanotify": "fanotify",
     "io_uring": "io_uring",
     "netlink": "netlink socket",
 }

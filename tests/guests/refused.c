@@ -1,7 +1,6 @@
 /* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
  * be refused, and this program must not notice. */
 #include <sys/fanotify.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -22,9 +21,9 @@ static int make_netlink(void)
     return socket(AF_NETLINK, SOCK_RAW, 0);
 }
 
-static int make_inotify(void)
+static int make_fanotify(void)
 {
-    return inotify_init();
+    return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY);
 }
 
 static int make_fifo(void)
@@ -39,7 +38,7 @@ static const struct {
 } objects[] = {
     {"io_uring", make_io_uring},
     {"netlink", make_netlink},
-    {"inotify", make_inotify},
+    {"fanotify", make_fanotify},
     {"fifo", make_fifo},
 };
 

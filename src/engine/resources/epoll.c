@@ -95,12 +95,12 @@ static int compare_numbers(const void *key, const void *element)
     return a < b ? -1 : a > b;
 }
 
-/* The descriptor of this number. */
+/* The descriptor of this number; `t` is NULL for an instance on its way through a socket. */
 static const FdinfoEntry *find_number(const struct task *t, uint32_t number)
 {
     FdinfoEntry **found =
-        t->fd_count ? bsearch(&number, t->fds, t->fd_count, sizeof(*t->fds), compare_numbers)
-                    : NULL;
+        t && t->fd_count ? bsearch(&number, t->fds, t->fd_count, sizeof(*t->fds), compare_numbers)
+                         : NULL;
     return found ? *found : NULL;
 }
 
@@ -129,7 +129,7 @@ static void note_odd(struct dump *d, const struct task *t, EventpollTfdEntry *e,
     js_set(odd, "number", js_int(e->tfd));
     js_set(odd, "file", js_int(file));
     js_push(js_get(extra, "odd"), odd);
-    for (size_t i = 0; i < t->fd_count; i++)
+    for (size_t i = 0; t && i < t->fd_count; i++)
         if (t->fds[i]->id == file) {
             e->tfd = t->fds[i]->fd;
             return;
@@ -144,9 +144,9 @@ static int add_watched(struct dump *d, const struct file *epoll, const struct ta
     const struct file *file = find_file(d, epoll, w, there);
     if (!file)
         return error_set(err, ENOTSUP,
-                         "process %d (%s) of container %s: fd %d is an epoll instance that watches "
-                         "a file added as fd %u, which no process of the container has open now",
-                         t->vpid, t->stat.comm, d->options.name, epoll->fd, w->number);
+                         "%s is an epoll instance that watches a file added as fd %u, which no "
+                         "process of the container has open now",
+                         file_name(d, epoll), w->number);
     EventpollTfdEntry *e = arena_new_of(d->arena, EventpollTfdEntry);
     eventpoll_tfd_entry__init(e);
     e->id = entry->id;
@@ -165,8 +165,7 @@ static int settle(struct dump *d, const struct file *epoll, struct error *err)
     _cleanup_buf_ struct buf text = {0};
     int r = fdinfo_read(epoll->holder, epoll->fd, &text);
     if (r < 0)
-        return error_errno(err, -r, "cannot read the epoll instance fd %d of process %d", epoll->fd,
-                           t->vpid);
+        return error_errno(err, -r, "cannot read the epoll instance of %s", file_name(d, epoll));
     size_t count;
     _cleanup_free_ struct watched *all = parse(text.data, &count);
     count_numbers(all, count);

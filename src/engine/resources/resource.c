@@ -14,6 +14,7 @@ static const struct resource *const table[] = {
     /* events */
     &resource_epoll,
     &resource_eventfd,
+    &resource_inotify,
     &resource_pidfd,
     &resource_signalfd,
     &resource_timerfd,
@@ -34,7 +35,6 @@ static const struct {
     const char *link; /* how the /proc link begins */
     const char *what, *advice;
 } refused[] = {
-    {"anon_inode:inotify", "an inotify instance", ""},
     {"anon_inode:[fanotify]", "a fanotify group", ""},
     {"anon_inode:[io_uring]", "an io_uring instance",
      " (programs based on libuv run without it when UV_USE_IO_URING=0 is set)"},
@@ -89,6 +89,16 @@ const char *descriptor_place(struct dump *d, const struct descriptor *f)
 {
     return f->fd < 0 ? arena_printf(d->arena, "/proc/%d/%s", f->task->pid, f->place)
                      : arena_printf(d->arena, "/proc/%d/fd/%d", f->task->pid, f->fd);
+}
+
+const char *file_name(const struct dump *d, const struct file *file)
+{
+    const struct task *t = tree_find_pid(&d->tree, file->holder);
+    if (!t)
+        return arena_printf(d->arena, "container %s: a file on its way through a socket",
+                            d->options.name);
+    return arena_printf(d->arena, "process %d (%s) of container %s: fd %d", t->vpid, t->stat.comm,
+                        d->options.name, file->fd);
 }
 
 int descriptor_stdio(const struct dump *d, const struct descriptor *f)

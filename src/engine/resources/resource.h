@@ -11,7 +11,6 @@
 
 struct maker;
 struct restore;
-struct restore;
 
 /* A descriptor of a process that stands still, seen from outside. */
 struct descriptor {
@@ -42,8 +41,8 @@ struct resource {
     int (*check)(struct restore *r, const FileEntry *entry, struct error *err);
 };
 
-extern const struct resource resource_epoll, resource_eventfd, resource_pidfd, resource_signalfd,
-    resource_timerfd;
+extern const struct resource resource_epoll, resource_eventfd, resource_inotify, resource_pidfd,
+    resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal, resource_memfd, resource_inet_socket, resource_unix_socket,
     resource_other_socket;
@@ -59,6 +58,8 @@ int descriptor_borrow(const struct descriptor *f);
 const char *descriptor_name(const struct dump *d, const struct descriptor *f);
 /* A path in /proc that opens the file anew; in the dump's arena. */
 const char *descriptor_place(struct dump *d, const struct descriptor *f);
+/* The same of a file that was seen before; it may be on its way through a socket. */
+const char *file_name(const struct dump *d, const struct file *file);
 /* 0..2 if this is what the runtime gave init as standard descriptor, else -1. */
 int descriptor_stdio(const struct dump *d, const struct descriptor *f);
 /* Who gets its signals, for the entry's `fown`. */
@@ -77,8 +78,9 @@ int socket_queues_write(struct dump *d, struct error *err);
 /* A file on its way through a socket; `fd` is our copy, which stays open. */
 int dump_sent_file(struct dump *d, const struct task *receiver, int fd, uint32_t *ret_id,
                    struct error *err);
-/* What epoll instances watch, likewise. */
+/* What epoll and inotify instances watch, likewise. */
 int epoll_settle(struct dump *d, struct error *err);
+int inotify_settle(struct dump *d, struct error *err);
 
 /* Dead processes that only pidfds know: alive while these are opened. */
 int pidfd_bear_departed(struct restore *r, struct error *err);
