@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/strv.h"
+#include "cli/check-user.h"
 #include "cli/commands.h"
 #include "cli/probe.h"
 #include "cli/report.h"
@@ -21,69 +22,71 @@ static const struct option table[] = {
     {0},
 };
 
-/* What the answer means for checkpoint/restore. */
-enum need {
-    NEEDED, /* without it: none */
-    WANTED, /* without it: less */
-};
-
 static const struct kernel_check {
     const char *name;
-    enum need need;
+    enum check_need need;
     int (*probe)(void);
     const char *without; /* what then */
 } kernel_checks[] = {
-    {"ptrace", NEEDED, probe_ptrace, "processes cannot be examined"},
-    {"clone3 set_tid", NEEDED, probe_set_tid, "processes cannot get their pids back"},
-    {"PR_SET_MM_MAP", NEEDED, probe_mm_map, "address spaces cannot be rebuilt"},
-    {"kcmp", NEEDED, probe_kcmp, "shared descriptors cannot be told apart"},
-    {"pidfd_getfd", NEEDED, probe_pidfd_getfd, "open files cannot be examined"},
-    {"overlayfs", NEEDED, probe_overlayfs, "containers have no file system"},
-    {"cgroup freezer", NEEDED, probe_freezer, "containers cannot be frozen"},
-    {"seccomp filters", WANTED, probe_seccomp_filter,
+    {"ptrace", CHECK_NEEDED, probe_ptrace, "processes cannot be examined"},
+    {"clone3 set_tid", CHECK_NEEDED, probe_set_tid, "processes cannot get their pids back"},
+    {"PR_SET_MM_MAP", CHECK_NEEDED, probe_mm_map, "address spaces cannot be rebuilt"},
+    {"kcmp", CHECK_NEEDED, probe_kcmp, "shared descriptors cannot be told apart"},
+    {"pidfd_getfd", CHECK_NEEDED, probe_pidfd_getfd, "open files cannot be examined"},
+    {"overlayfs", CHECK_NEEDED, probe_overlayfs, "containers have no file system"},
+    {"cgroup freezer", CHECK_NEEDED, probe_freezer, "containers cannot be frozen"},
+    {"seccomp filters", CHECK_WANTED, probe_seccomp_filter,
      "containers with seccomp filters cannot be checkpointed"},
-    {"seccomp suspension", WANTED, probe_suspend_seccomp,
+    {"seccomp suspension", CHECK_WANTED, probe_suspend_seccomp,
      "checkpoints of containers with seccomp filters take a slower way"},
-    {"rseq", WANTED, probe_rseq, "restartable sequences are not carried over"},
-    {"PAGEMAP_SCAN", WANTED, probe_pagemap_scan,
+    {"rseq", CHECK_WANTED, probe_rseq, "restartable sequences are not carried over"},
+    {"PAGEMAP_SCAN", CHECK_WANTED, probe_pagemap_scan,
      "memory is scanned by the slower /proc/PID/pagemap"},
-    {"userfaultfd WP_ASYNC", WANTED, probe_userfaultfd,
+    {"userfaultfd WP_ASYNC", CHECK_WANTED, probe_userfaultfd,
      "--leave-running stops the container for longer"},
-    {"time namespace", WANTED, probe_time_namespace, "CLOCK_MONOTONIC jumps at restore"},
+    {"time namespace", CHECK_WANTED, probe_time_namespace, "CLOCK_MONOTONIC jumps at restore"},
 };
 
 static const struct program_check {
     const char *name;
-    enum need need;
+    enum check_need need;
     const char *without;
 } program_checks[] = {
-    {"conmon", NEEDED, "containers cannot run; install the package conmon"},
-    {"skopeo", WANTED, "images cannot be pulled; install the package skopeo"},
-    {"catatonit", WANTED, "--init does not work; install the package catatonit"},
+    {"conmon", CHECK_NEEDED, "containers cannot run; install the package conmon"},
+    {"skopeo", CHECK_WANTED, "images cannot be pulled; install the package skopeo"},
+    {"catatonit", CHECK_WANTED, "--init does not work; install the package catatonit"},
 };
 
-static void add_row(struct json *rows, const char *name, bool works, enum need need,
-                    const char *detail)
+void check_add(struct json *rows, const char *name, bool works, enum check_need need,
+               const char *detail)
 {
     struct json *row = js_object();
     js_set(row, "Name", js_string(name));
     js_set(row, "Works", js_bool(works));
-    js_set(row, "Result", js_string(works ? "yes" : need == NEEDED ? "NO" : "no"));
-    js_set(row, "Needed", js_bool(need == NEEDED));
+    js_set(row, "Result", js_string(works ? "yes" : need == CHECK_NEEDED ? "NO" : "no"));
+    js_set(row, "Needed", js_bool(need == CHECK_NEEDED));
     js_set(row, "Detail", js_string(detail));
     js_push(rows, row);
 }
 
-static void check_kernel(struct json *rows)
+/* What is said of an ordinary user elsewhere, see check-user.c. */
+static bool of_root(const struct kernel_check *k)
+{
+    return k->probe == probe_freezer || k->probe == probe_seccomp_filter;
+}
+
+static void check_kernel(struct json *rows, bool rootless)
 {
     char text[128];
     for (size_t i = 0; i < ARRAY_LEN(kernel_checks); i++) {
         const struct kernel_check *k = &kernel_checks[i];
+        if (rootless && of_root(k))
+            continue;
         int code = k->probe();
         _cleanup_free_ char *detail =
             code ? xasprintf("%s: %s", errno_text(code, text, sizeof(text)), k->without)
                  : xstrdup("");
-        add_row(rows, k->name, code == 0, k->need, detail);
+        check_add(rows, k->name, code == 0, k->need, detail);
     }
 }
 
@@ -94,18 +97,18 @@ static void check_cgroups(struct json *rows)
         [CGROUP_V1] = "v1",
         [CGROUP_HYBRID] = "v1 controllers, v2 mounted beside them (hybrid)",
     };
-    add_row(rows, "cgroups", true, NEEDED, modes[cgroup_mode()]);
+    check_add(rows, "cgroups", true, CHECK_NEEDED, modes[cgroup_mode()]);
 }
 
 static void check_programs(struct firn *firn, struct json *rows)
 {
     struct error why = {0};
     const char *runtime = firn_runtime(firn, &why);
-    add_row(rows, "OCI runtime", runtime, NEEDED, runtime ? runtime : why.text);
+    check_add(rows, "OCI runtime", runtime, CHECK_NEEDED, runtime ? runtime : why.text);
     for (size_t i = 0; i < ARRAY_LEN(program_checks); i++) {
         const struct program_check *p = &program_checks[i];
         _cleanup_free_ char *path = find_program(p->name);
-        add_row(rows, p->name, path, p->need, path ? path : p->without);
+        check_add(rows, p->name, path, p->need, path ? path : p->without);
     }
 }
 
@@ -116,10 +119,10 @@ static void check_seccomp_profile(struct json *rows)
     const char *found = NULL;
     for (size_t i = 0; i < ARRAY_LEN(places) && !found; i++)
         found = path_exists(places[i]) ? places[i] : NULL;
-    add_row(rows, "seccomp.json", found, WANTED,
-            found ? found
-                  : "containers run without a filter; install the package containers-common or "
-                    "golang-github-containers-common");
+    check_add(rows, "seccomp.json", found, CHECK_WANTED,
+              found ? found
+                    : "containers run without a filter; install the package containers-common or "
+                      "golang-github-containers-common");
 }
 
 static bool everything_needed_works(const struct json *rows)
@@ -140,8 +143,11 @@ static int run(struct call *call, struct error *err)
     static const struct report_header headers[] = {{"Name", "CHECK"}, {NULL, NULL}};
     static const struct report report = {{"check", "check.row"}, fields, headers};
     _cleanup_json_ struct json *rows = js_array();
-    check_kernel(rows);
-    check_cgroups(rows);
+    bool rootless = call->firn->rootless;
+    check_kernel(rows, rootless);
+    _cleanup_free_ char *command = rootless ? check_user(rows) : NULL;
+    if (!rootless)
+        check_cgroups(rows);
     check_programs(call->firn, rows);
     check_seccomp_profile(rows);
     bool works = everything_needed_works(rows);
@@ -149,6 +155,8 @@ static int run(struct call *call, struct error *err)
         _cleanup_json_ struct json *all = js_object();
         js_set(all, "CheckpointRestore", js_bool(works));
         js_set(all, "Checks", js_ref(rows));
+        if (command)
+            js_set(all, "AdministratorCommand", js_string(command));
         report_json(all, 4);
         return !works;
     }
@@ -158,7 +166,10 @@ static int run(struct call *call, struct error *err)
     if (r < 0)
         return r;
     if (!o->format)
-        printf("\nCheckpoint and restore %s on this machine.\n", works ? "work" : "do NOT work");
+        printf("\nCheckpoint and restore %s on this machine%s.\n", works ? "work" : "do NOT work",
+               rootless ? " for this user" : "");
+    if (!o->format && command)
+        printf("The administrator enables more with\n    %s\n", command);
     return !works;
 }
 

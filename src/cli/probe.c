@@ -153,10 +153,18 @@ int probe_pagemap_scan(void)
 int probe_userfaultfd(void)
 {
     struct uffdio_api api = {.api = UFFD_API, .features = FEATURE_WP_ASYNC};
-    _cleanup_close_ int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+    _cleanup_close_ int fd =
+        (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
     if (fd < 0)
         return errno;
     return ioctl(fd, UFFDIO_API, &api) < 0 ? errno : 0;
+}
+
+int probe_kernel_faults(void)
+{
+    _cleanup_close_ int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+    _cleanup_close_ int device = fd < 0 ? open("/dev/userfaultfd", O_RDWR | O_CLOEXEC) : -1;
+    return fd < 0 && device < 0 ? EPERM : 0;
 }
 
 int probe_mm_map(void)

@@ -212,6 +212,16 @@ static int map_one(pid_t pid)
     return r == 0 ? write_for(pid, "gid_map", text) : r;
 }
 
+char *holder_advice(uid_t uid)
+{
+    const struct passwd *pw = getpwuid(uid);
+    unsigned long u = subid_next_free("/etc/subuid"), g = subid_next_free("/etc/subgid");
+    _cleanup_free_ char *helper = find_program("newuidmap");
+    return xasprintf("%susermod --add-subuids %lu-%lu --add-subgids %lu-%lu %s",
+                     helper ? "" : "apt-get install uidmap && ", u, u + 65535, g, g + 65535,
+                     pw ? pw->pw_name : "USER");
+}
+
 static int map_ids(pid_t pid, char **ret_note, struct error *err)
 {
     _cleanup_free_ char *why = NULL;
@@ -226,11 +236,10 @@ static int map_ids(pid_t pid, char **ret_note, struct error *err)
         r = run_helper("newgidmap", pid, getegid(), "/etc/subgid", &why);
         return r < 0 ? error_set(err, EPERM, "cannot use your subordinate gids: %s", why) : 0;
     }
-    const struct passwd *pw = getpwuid(geteuid());
+    _cleanup_free_ char *advice = holder_advice(geteuid());
     *ret_note = xasprintf("no subordinate ids (%s): containers have one user only. The "
-                          "administrator gives you more with `usermod --add-subuids 100000-165535 "
-                          "--add-subgids 100000-165535 %s` and the package uidmap",
-                          why, pw ? pw->pw_name : "USER");
+                          "administrator gives you more with `%s`",
+                          why, advice);
     r = map_one(pid);
     return r < 0 ? error_errno(err, -r, "cannot map your own id into a user namespace") : 0;
 }

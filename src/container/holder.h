@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -21,6 +22,8 @@ bool holder_needed(void);
 int holder_enter(char **ret_note, struct error *err);
 /* The same program with the same arguments; returns only on failure. */
 int holder_execute_again(char *const *argv, struct error *err);
+/* The administrator's command that lends a user subordinate ids. The caller frees. */
+char *holder_advice(uid_t uid);
 /* The life of the holder. */
 _Noreturn void holder_hold(void);
 /* Its hidden command. */

@@ -66,3 +66,18 @@ char **subid_map_command(const char *program, pid_t pid, unsigned own,
     }
     return argv;
 }
+
+unsigned long subid_next_free(const char *path)
+{
+    unsigned long next = 100000;
+    _cleanup_buf_ struct buf text = {0};
+    file_read(path, &text, NULL);
+    _cleanup_strv_ char **lines = strv_split(text.data ? text.data : "", '\n');
+    STRV_FOREACH(line, lines)
+    {
+        unsigned long start, count;
+        if (sscanf(*line, "%*[^:]:%lu:%lu", &start, &count) == 2 && start + count > next)
+            next = start + count;
+    }
+    return next;
+}

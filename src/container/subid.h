@@ -15,3 +15,5 @@ size_t subid_read(const char *path, uid_t uid, struct subid_range **ret);
  * follows from 1 on. The caller frees. */
 char **subid_map_command(const char *program, pid_t pid, unsigned own,
                          const struct subid_range *ranges, size_t count);
+/* The first id after all that are lent in such a file, for a proposal. */
+unsigned long subid_next_free(const char *path);

@@ -173,7 +173,8 @@ static int set_metadata(struct unpack *u, int fd, const struct tar_entry *e, str
     snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
     if (!(u->options->flags & UNPACK_NO_OWNER) &&
         fchownat(fd, "", e->uid, e->gid, AT_EMPTY_PATH) < 0)
-        return error_errno(err, errno, "cannot give \"%.200s\" to %u:%u", e->path, e->uid, e->gid);
+        return error_errno(err, errno, "cannot give \"%.200s\" to %u:%u%s", e->path, e->uid, e->gid,
+                           errno == EINVAL ? " (not among this user's ids, see `firn check`)" : "");
     int r = set_xattrs(u, at, e, err);
     if (r < 0 || S_ISDIR(e->mode))
         return r;

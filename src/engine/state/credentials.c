@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "base/io.h"
 #include "engine/state.h"
 
 #define GROUPS_MAX 65536
@@ -107,15 +109,28 @@ static void set_caps(struct batch *b, uint64_t effective, uint64_t permitted, ui
                batch_data(b, data, sizeof(data)));
 }
 
-static void set_ids(struct batch *b, const CredsEntry *c)
+/* In a user namespace with one id, made without help, groups cannot be changed at all: the
+ * processes keep what the runtime could give them. */
+static bool groups_are_fixed(const struct task *t)
+{
+    char path[64], word[16];
+    snprintf(path, sizeof(path), "/proc/%d/setgroups", t->pid);
+    return file_read_line(path, word, sizeof(word)) == 0 && strcmp(word, "deny") == 0;
+}
+
+static void set_ids(struct batch *b, const CredsEntry *c, bool with_groups)
 {
     /* Keeps the capabilities over the change of ids. */
     batch_call(b, "keep its capabilities", SYS_prctl, PR_SET_SECUREBITS,
                SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS);
-    batch_call(b, "set its groups", SYS_setgroups, c->n_groups,
-               batch_data(b, c->groups, c->n_groups * sizeof(uint32_t)));
-    batch_call(b, "set its group ids", SYS_setresgid, c->gid, c->egid, c->sgid);
-    batch_call(b, "set its user ids", SYS_setresuid, c->uid, c->euid, c->suid);
+    if (with_groups)
+        batch_call(b, "set its groups (are they in the range of this user's subordinate gids?)",
+                   SYS_setgroups, c->n_groups,
+                   batch_data(b, c->groups, c->n_groups * sizeof(uint32_t)));
+    batch_call(b, "set its group ids (are they in the range of this user's subordinate gids?)",
+               SYS_setresgid, c->gid, c->egid, c->sgid);
+    batch_call(b, "set its user ids (are they in the range of this user's subordinate uids?)",
+               SYS_setresuid, c->uid, c->euid, c->suid);
     batch_try(b, SYS_setfsgid, c->fsgid);
     batch_try(b, SYS_setfsuid, c->fsuid);
 }
@@ -144,7 +159,7 @@ static int restore(struct revival *v, struct error *err)
     uint64_t permitted = cap_set(c->cap_prm, c->n_cap_prm);
     uint64_t inheritable = cap_set(c->cap_inh, c->n_cap_inh);
     uint64_t have = v->thread->status.cap_prm;
-    set_ids(b, c);
+    set_ids(b, c, !groups_are_fixed(v->task));
     for (uint64_t cap = 0; cap < 64; cap++)
         if (have & 1ull << cap && !(bounding & 1ull << cap))
             batch_call(b, "drop a capability", SYS_prctl, PR_CAPBSET_DROP, cap);

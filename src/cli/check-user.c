@@ -1,0 +1,74 @@
+#include "cli/check-user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/userns.h"
+#include "cli/probe.h"
+#include "container/holder.h"
+
+static void add_command(struct buf *all, const char *command)
+{
+    if (all->size)
+        buf_add_string(all, " && ");
+    buf_add_string(all, command);
+}
+
+static void check_ids(struct json *rows, struct buf *command)
+{
+    bool many = userns_has_many_ids();
+    check_add(rows, "user namespace", true, CHECK_NEEDED, "");
+    check_add(rows, "subordinate ids", many, CHECK_WANTED,
+              many ? "" : "containers have one user only, and no file of another");
+    if (many)
+        return;
+    _cleanup_free_ char *advice = holder_advice(userns_owner());
+    add_command(command, advice);
+}
+
+static void check_faults(struct json *rows, struct buf *command)
+{
+    bool works = probe_kernel_faults() == 0;
+    check_add(rows, "userfaultfd of the kernel", works, CHECK_WANTED,
+              works ? "" : "memory cannot be restored lazily");
+    if (!works)
+        add_command(command, "sysctl -w vm.unprivileged_userfaultfd=1");
+}
+
+/* "1 0" lets nobody. */
+static void check_ping(struct json *rows, struct buf *command)
+{
+    char line[64];
+    unsigned from = 1, to = 0;
+    if (file_read_line("/proc/sys/net/ipv4/ping_group_range", line, sizeof(line)) == 0)
+        sscanf(line, "%u %u", &from, &to);
+    check_add(rows, "ping", from <= to, CHECK_WANTED,
+              from <= to ? "" : "no ping in containers with the host's network");
+    if (from > to)
+        add_command(command, "sysctl -w 'net.ipv4.ping_group_range=0 2147483647'");
+}
+
+/* What no setting of the administrator changes. */
+static void check_limits(struct json *rows)
+{
+    check_add(rows, "cgroups", false, CHECK_WANTED,
+              "none for containers of an ordinary user: no limits, no pause");
+    check_add(
+        rows, "filters of programs", probe_seccomp_filter() == 0, CHECK_WANTED,
+        "programs that install seccomp filters of their own cannot be checkpointed, those under "
+        "the runtime's filter can");
+}
+
+char *check_user(struct json *rows)
+{
+    struct buf command = {0};
+    check_ids(rows, &command);
+    check_faults(rows, &command);
+    check_ping(rows, &command);
+    check_limits(rows);
+    return command.size ? buf_take(&command) : NULL;
+}
