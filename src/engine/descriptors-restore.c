@@ -325,9 +325,8 @@ static int make_terminals(struct maker *m, struct error *err)
 {
     for (size_t i = 0; i < m->restore->ttys->count; i++) {
         const TtyInfoEntry *info = m->restore->ttys->messages[i];
-        bool leads = (pid_t)info->sid == m->task->vpid ||
-                     (!info->sid && m->task == &m->restore->tree.tasks[0]);
-        int n = leads && m->restore->console[0] ? terminal_restore_session(m, info, err) : 0;
+        bool leads = (pid_t)info->sid == m->task->vpid;
+        int n = leads ? terminal_restore_session(m, info, err) : 0;
         if (n < 0)
             return n;
     }

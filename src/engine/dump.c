@@ -103,12 +103,14 @@ static const struct {
     {"look at every process", look},
     {"refuse what cannot be saved", dump_check_sharing},
     {"settle pipes that lead outside", pipe_settle_outside},
+    {"settle terminals that lead outside", terminal_settle_outside},
     {"refuse sockets that lead outside", unix_sockets_settle},
     {"find what epoll instances watch", epoll_settle},
     {"find what inotify instances watch", inotify_settle},
     {"find the pages", find_pages},
     {"look at System V objects", dump_ipc},
     {"find the shared pages", dump_find_shared_pages},
+    {"hold the TCP connections", tcp_streams_hold},
     {"write the processes", images_write_tasks},
     {"write the open files", images_write_files},
     {"write the page maps", dump_write_pagemaps},
@@ -138,6 +140,7 @@ static void end(struct dump *d)
 
 int dump_release(struct dump *d, struct error *err)
 {
+    tcp_streams_release(d);
     thaw(&d->freezer);
     end(d);
     return 0;
@@ -183,8 +186,11 @@ void dump_free(struct dump *d)
 {
     if (!d)
         return;
-    if (!d->ended)
+    if (!d->ended) {
+        tcp_streams_release(d);
         thaw(&d->freezer);
+    }
+    tcp_streams_close(d);
     freezer_free(&d->freezer);
     if (d->root_fd >= 0)
         close(d->root_fd);

@@ -23,6 +23,7 @@ static const struct resource *const table[] = {
     &resource_regular_file,
     &resource_device,
     &resource_terminal,
+    &resource_terminal_master,
     &resource_pipe,
     /* sockets */
     &resource_inet_socket,

@@ -44,8 +44,8 @@ struct resource {
 extern const struct resource resource_epoll, resource_eventfd, resource_inotify, resource_pidfd,
     resource_signalfd, resource_timerfd;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
-    resource_terminal, resource_memfd, resource_inet_socket, resource_unix_socket,
-    resource_other_socket;
+    resource_terminal, resource_terminal_master, resource_memfd, resource_inet_socket,
+    resource_unix_socket, resource_other_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
@@ -73,8 +73,15 @@ int memfd_write_images(struct dump *d, struct error *err);
 int memfd_load(struct restore *r, struct error *err);
 /* Pipes whose other end is outside the container, once all descriptors are known. */
 int pipe_settle_outside(struct dump *d, struct error *err);
+/* The same for terminals. */
+int terminal_settle_outside(struct dump *d, struct error *err);
 int unix_sockets_settle(struct dump *d, struct error *err);
 int socket_queues_write(struct dump *d, struct error *err);
+/* TCP connections: read and silenced; heard again, or closed without a word. */
+int tcp_streams_hold(struct dump *d, struct error *err);
+int tcp_streams_write(struct dump *d, struct error *err);
+void tcp_streams_release(struct dump *d);
+void tcp_streams_close(struct dump *d);
 /* A file on its way through a socket; `fd` is our copy, which stays open. */
 int dump_sent_file(struct dump *d, const struct task *receiver, int fd, uint32_t *ret_id,
                    struct error *err);

@@ -1,5 +1,6 @@
-/* The container's own terminal (`-t`): its slave side, with termios, window size and foreground
- * group. The master is the monitor's; the restored init brings a new pair along. */
+/* The slave side of terminals, with termios, window size, session and foreground group. The master
+ * of the container's own (`-t`) is the monitor's: the restored init brings a new pair along. Others
+ * must have been made inside, see terminal-master.c. */
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,23 +12,22 @@
 
 #include "base/alloc.h"
 #include "base/strv.h"
-#include "engine/resources/resource.h"
+#include "engine/resources/terminal.h"
 #include "engine/restore.h"
 
 #define PTS_MAJOR 136
 
-static bool match(const struct descriptor *f)
+bool is_slave(const struct descriptor *f)
 {
     return S_ISCHR(f->st.st_mode) && major(f->st.st_rdev) == PTS_MAJOR;
 }
 
-/* The console is the pts that the runtime gave init; the dump knows it by name. */
-static bool is_console(const struct dump *d, const struct descriptor *f)
+/* The console is the pts that the runtime gave init; dump and restore know it by name. */
+static bool is_console(const char *const stdio[3], unsigned index)
 {
     for (int i = 0; i < 3; i++) {
-        const char *index =
-            d->options.stdio[i] ? string_after(d->options.stdio[i], "/dev/pts/") : NULL;
-        if (index && (unsigned)atoi(index) == minor(f->st.st_rdev))
+        const char *number = stdio[i] ? string_after(stdio[i], "/dev/pts/") : NULL;
+        if (number && (unsigned)atoi(number) == index)
             return true;
     }
     return false;
@@ -63,11 +63,20 @@ static void fill_session(struct dump *d, TtyInfoEntry *info, dev_t rdev)
     }
 }
 
-static int add_info(struct dump *d, const struct descriptor *f, uint32_t id, struct error *err)
+static const TtyInfoEntry *find_info(const struct dump *d, uint32_t id)
 {
     for (size_t i = 0; i < d->tty_count; i++)
         if (d->ttys[i]->id == id)
-            return 0;
+            return d->ttys[i];
+    return NULL;
+}
+
+int terminal_note(struct dump *d, const struct descriptor *f, uint32_t id, unsigned index,
+                  TtyInfoEntry **ret, struct error *err)
+{
+    *ret = (TtyInfoEntry *)find_info(d, id);
+    if (*ret)
+        return 0;
     _cleanup_close_ int fd = descriptor_borrow(f);
     struct termios2 termios;
     struct winsize size;
@@ -79,6 +88,8 @@ static int add_info(struct dump *d, const struct descriptor *f, uint32_t id, str
     info->id = id;
     info->type = TTY_TYPE__PTY;
     info->rdev = (uint32_t)f->st.st_rdev;
+    info->has_uid = info->has_gid = true;
+    info->uid = f->st.st_uid, info->gid = f->st.st_gid;
     info->termios = termios_entry(d, &termios);
     info->winsize = arena_new_of(d->arena, WinsizeEntry);
     winsize_entry__init(info->winsize);
@@ -86,29 +97,52 @@ static int add_info(struct dump *d, const struct descriptor *f, uint32_t id, str
     info->winsize->ws_xpixel = size.ws_xpixel, info->winsize->ws_ypixel = size.ws_ypixel;
     info->pty = arena_new_of(d->arena, TtyPtyEntry);
     tty_pty_entry__init(info->pty);
-    info->pty->index = minor(f->st.st_rdev);
-    fill_session(d, info, f->st.st_rdev);
+    info->pty->index = index;
     array_reserve(d->ttys, d->tty_count, d->tty_room);
-    d->ttys[d->tty_count++] = info;
+    d->ttys[d->tty_count++] = *ret = info;
     return 0;
 }
 
-static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
+void terminal_entry(struct dump *d, const struct descriptor *f, FileEntry *entry, uint32_t info_id)
 {
-    if (!is_console(d, f))
-        return error_set(err, ENOTSUP,
-                         "%s is terminal %s, which is not the container's own (made by `exec -t` "
-                         "or by a program in the container): firn cannot save it yet",
-                         descriptor_name(d, f), f->link);
     TtyFileEntry *tty = arena_new_of(d->arena, TtyFileEntry);
     tty_file_entry__init(tty);
     tty->id = entry->id;
-    tty->tty_info_id = (uint32_t)minor(f->st.st_rdev) + 1;
+    tty->tty_info_id = info_id;
     tty->flags = f->flags;
     tty->fown = descriptor_owner(d, f);
     entry->type = FD_TYPES__TTY;
     entry->tty = tty;
-    return add_info(d, f, tty->tty_info_id, err);
+}
+
+static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
+{
+    unsigned index = minor(f->st.st_rdev);
+    TtyInfoEntry *info;
+    terminal_entry(d, f, entry, index + 1);
+    int r = terminal_note(d, f, index + 1, index, &info, err);
+    if (r == 0 && !info->sid)
+        fill_session(d, info, f->st.st_rdev);
+    return r;
+}
+
+int terminal_settle_outside(struct dump *d, struct error *err)
+{
+    for (size_t i = 0; i < d->file_count; i++) {
+        const TtyFileEntry *tty = d->files[i].entry->tty;
+        if (!tty || tty->tty_info_id >= MASTER_ID)
+            continue;
+        unsigned index = tty->tty_info_id - 1;
+        const struct task *t = tree_find_pid(&d->tree, d->files[i].holder);
+        if (!is_console(d->options.stdio, index) && !find_info(d, MASTER_ID + tty->tty_info_id))
+            return error_set(
+                err, ENOTSUP,
+                "process %d (%s) of container %s: fd %d is terminal /dev/pts/%u, whose "
+                "other side is outside the container (a session of `exec -t`): end it "
+                "first",
+                t->vpid, t->stat.comm, d->options.name, d->files[i].fd, index);
+    }
+    return 0;
 }
 
 int terminal_write_images(struct dump *d, struct error *err)
@@ -123,18 +157,64 @@ int terminal_write_images(struct dump *d, struct error *err)
 
 /* ---- restore ---- */
 
+const TtyInfoEntry *terminal_info(const struct restore *r, uint32_t info_id)
+{
+    for (size_t i = 0; i < r->ttys->count; i++) {
+        const TtyInfoEntry *info = r->ttys->messages[i];
+        if (info->id == info_id && info->pty)
+            return info;
+    }
+    return NULL;
+}
+
+static bool is_new_console(const struct restore *r, const TtyInfoEntry *info)
+{
+    return is_console(r->options.stdio, info->pty->index);
+}
+
+/* Where it is now. */
+static void slave_path(const struct restore *r, const TtyInfoEntry *info, char path[64])
+{
+    if (is_new_console(r, info))
+        snprintf(path, 64, "%.60s", r->console);
+    else
+        snprintf(path, 64, "/dev/pts/%u", info->pty->index);
+}
+
+/* devpts has given it to root, who opened the master. */
+static int dress(struct maker *m, int fd, const TtyInfoEntry *info, struct error *err)
+{
+    struct batch *b = m->batch;
+    batch_reset(b);
+    terminal_set_attributes(b, fd, info);
+    if (info->has_uid && info->has_gid)
+        batch_try(b, SYS_fchown, (uint64_t)fd, info->uid, info->gid);
+    return batch_run(b, err);
+}
+
 static int restore(struct maker *m, const FileEntry *entry, struct error *err)
 {
-    if (!entry->tty)
+    if (entry->tty && entry->tty->tty_info_id >= MASTER_ID)
+        return resource_terminal_master.restore(m, entry, err);
+    const TtyInfoEntry *info =
+        entry->tty ? terminal_info(m->restore, entry->tty->tty_info_id) : NULL;
+    if (!info)
         return error_set(err, EINVAL, "the checkpoint's terminal %u is not described", entry->id);
-    if (!m->restore->console[0])
+    bool console = is_new_console(m->restore, info);
+    if (console && !m->restore->console[0])
         return error_set(err, EINVAL,
                          "the checkpoint was made of a container with a terminal (-t), but this "
                          "container has none");
-    return maker_open(m, m->restore->console, entry->tty->flags | O_NOCTTY, err);
+    char path[64];
+    slave_path(m->restore, info, path);
+    int r = console ? 0 : terminal_need_master(m, info->pty->index, err);
+    int fd = r < 0 ? r : maker_open(m, path, entry->tty->flags | O_NOCTTY, err);
+    if (fd >= 0 && !console && (r = dress(m, fd, info, err)) < 0)
+        return r;
+    return fd;
 }
 
-static void set_attributes(struct batch *b, int fd, const TtyInfoEntry *info)
+void terminal_set_attributes(struct batch *b, int fd, const TtyInfoEntry *info)
 {
     if (info->termios) {
         const TermiosEntry *e = info->termios;
@@ -168,13 +248,15 @@ static void set_attributes(struct batch *b, int fd, const TtyInfoEntry *info)
  * blocked like all signals. */
 int terminal_restore_session(struct maker *m, const TtyInfoEntry *info, struct error *err)
 {
-    int fd = maker_open(m, m->restore->console, O_RDWR | O_NOCTTY, err);
+    char path[64];
+    slave_path(m->restore, info, path);
+    int fd = maker_open(m, path, O_RDWR | O_NOCTTY, err);
     if (fd < 0)
         return fd;
     batch_reset(m->batch);
     /* 1: take it from whatever session has it now. */
     batch_call(m->batch, "get its controlling terminal", SYS_ioctl, (uint64_t)fd, TIOCSCTTY, 1);
-    set_attributes(m->batch, fd, info);
+    terminal_set_attributes(m->batch, fd, info);
     if (info->pgrp) {
         int group = (int)info->pgrp;
         batch_try(m->batch, SYS_ioctl, (uint64_t)fd, TIOCSPGRP,
@@ -187,7 +269,7 @@ int terminal_restore_session(struct maker *m, const TtyInfoEntry *info, struct e
 const struct resource resource_terminal = {
     .name = "terminal",
     .type = FD_TYPES__TTY,
-    .match = match,
+    .match = is_slave,
     .dump = dump,
     .restore = restore,
 };
