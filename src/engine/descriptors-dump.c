@@ -124,23 +124,50 @@ static struct file *new_file(struct dump *d, const struct descriptor *f)
     return file;
 }
 
-static bool same_description(const struct file *file, const struct descriptor *f)
+/* kcmp(2) puts open files into an order. */
+static int compare_descriptions(const struct file *file, const struct descriptor *f)
 {
-    return file->fd >= 0 && file->ino == f->st.st_ino && file->dev == f->st.st_dev &&
-           syscall(SYS_kcmp, file->holder, f->task->pid, KCMP_FILE, (unsigned long)file->fd,
-                   (unsigned long)f->fd) == 0;
+    if (file->dev != f->st.st_dev)
+        return file->dev < f->st.st_dev ? -1 : 1;
+    if (file->ino != f->st.st_ino)
+        return file->ino < f->st.st_ino ? -1 : 1;
+    long order = syscall(SYS_kcmp, file->holder, f->task->pid, KCMP_FILE, (unsigned long)file->fd,
+                         (unsigned long)f->fd);
+    return order == 0 ? 0 : order == 1 ? -1 : 1;
+}
+
+/* Where it stands, or should stand, among the known ones. */
+static size_t find_description(const struct dump *d, const struct descriptor *f, bool *ret_known)
+{
+    size_t low = 0, high = d->description_count;
+    *ret_known = false;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare_descriptions(&d->files[d->descriptions[middle]], f);
+        *ret_known = *ret_known || order == 0;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static int describe(struct dump *d, const struct descriptor *f, FileEntry **ret, struct error *err)
 {
-    for (size_t i = 0; i < d->file_count; i++)
-        if (same_description(&d->files[i], f)) {
-            *ret = d->files[i].entry;
-            return 0;
-        }
+    bool known;
+    size_t place = find_description(d, f, &known);
+    if (known) {
+        *ret = d->files[d->descriptions[place]].entry;
+        return 0;
+    }
     const struct resource *resource = resource_match(d, f, err);
     if (!resource)
         return -ENOTSUP;
+    array_reserve(d->descriptions, d->description_count, d->description_room);
+    memmove(&d->descriptions[place + 1], &d->descriptions[place],
+            (d->description_count++ - place) * sizeof(*d->descriptions));
+    d->descriptions[place] = d->file_count;
     struct file *file = new_file(d, f);
     *ret = file->entry;
     return resource->dump(d, f, file->entry, err);

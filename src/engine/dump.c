@@ -197,6 +197,7 @@ void dump_free(struct dump *d)
     for (size_t i = 0; i < d->shared_count; i++)
         shared_memory_close(&d->shared[i]);
     free(d->files);
+    free(d->descriptions);
     free(d->filters);
     free(d->shared);
     free(d->ghosts);

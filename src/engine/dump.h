@@ -80,6 +80,8 @@ struct dump {
     int root_fd; /* the container's root directory */
     struct file *files;
     size_t file_count, file_room;
+    size_t *descriptions; /* the files that are descriptors, in the order of kcmp(2) */
+    size_t description_count, description_room;
     SeccompFilter **filters; /* every filter once; `prev` names the one installed before it */
     size_t filter_count, filter_room;
     struct shared_memory *shared;
