@@ -110,6 +110,16 @@ static int look_at_link(struct dump *d, struct descriptor *f, const char *name, 
     return 0;
 }
 
+FileEntry *dump_new_entry(struct dump *d)
+{
+    array_reserve(d->files, d->file_count, d->file_room);
+    struct file *file = &d->files[d->file_count++];
+    *file = (struct file){.fd = -1, .entry = arena_new_of(d->arena, FileEntry)};
+    file_entry__init(file->entry);
+    file->entry->id = (uint32_t)d->file_count;
+    return file->entry;
+}
+
 static struct file *new_file(struct dump *d, const struct descriptor *f)
 {
     array_reserve(d->files, d->file_count, d->file_room);

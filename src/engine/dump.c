@@ -205,6 +205,7 @@ void dump_free(struct dump *d)
     free(d->memfds);
     free(d->ipc);
     free(d->locks);
+    free(d->fifos);
     free(d->pipes);
     free(d->packets);
     free(d->ttys);

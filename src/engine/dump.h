@@ -90,6 +90,8 @@ struct dump {
     size_t ghost_count, ghost_room;
     RemapFilePathEntry **remaps;
     size_t remap_count, remap_room;
+    struct fifo *fifos; /* see resources/fifo.c */
+    size_t fifo_count, fifo_room;
     struct lock *locks; /* see locks.h */
     size_t lock_count, lock_room;
     struct ipc_object *ipc; /* see ipc.h */
@@ -121,6 +123,8 @@ int dump_look(struct dump *d, struct task *t, struct error *err);
 
 /* engine/descriptors-dump.c */
 int dump_descriptors(struct dump *d, struct task *t, struct error *err);
+/* An entry of the files image that no descriptor stands for. */
+FileEntry *dump_new_entry(struct dump *d);
 /* Adds the file behind a /proc link ("exe", "cwd", "map_files/...") of path `path` inside the
  * container; `flags` as in open(2). */
 int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t flags,

@@ -132,14 +132,11 @@ static struct ghost *find_ghost(struct dump *d, const struct descriptor *f)
 static uint32_t add_linked_file(struct dump *d, const struct descriptor *f, const char *name)
 {
     RegFileEntry *reg = arena_new_of(d->arena, RegFileEntry);
-    array_reserve(d->files, d->file_count, d->file_room);
-    struct file *file = &d->files[d->file_count++];
-    *file = (struct file){.fd = -1, .entry = arena_new_of(d->arena, FileEntry)};
-    file_entry__init(file->entry);
+    FileEntry *entry = dump_new_entry(d);
     reg_file_entry__init(reg);
-    file->entry->id = reg->id = (uint32_t)d->file_count;
-    file->entry->type = FD_TYPES__REG;
-    file->entry->reg = reg;
+    reg->id = entry->id;
+    entry->type = FD_TYPES__REG;
+    entry->reg = reg;
     reg->fown = arena_new_of(d->arena, FownEntry);
     fown_entry__init(reg->fown);
     reg->name = arena_strdup(d->arena, name);

@@ -140,6 +140,8 @@ int images_write_files(struct dump *d, struct error *err)
         r = ipc_write_images(d, err);
     if (r == 0)
         r = locks_write_images(d, err);
+    if (r == 0)
+        r = fifo_write_images(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }
 

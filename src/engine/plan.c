@@ -241,5 +241,7 @@ int plan_load(struct restore *r, struct error *err)
         n = ipc_load(r, err);
     if (n == 0)
         n = locks_load(r, err);
+    if (n == 0)
+        n = fifo_load(r, err);
     return n < 0 ? n : memfd_load(r, err);
 }

@@ -4,7 +4,6 @@ from harness.case import check, equal
 
 # The argument of the guest, and a word of the refusal that says what it is.
 OBJECTS = {
-    "fifo": "fifo",
     "fanotify": "fanotify",
     "io_uring": "io_uring",
     "netlink": "netlink socket",

@@ -2,7 +2,6 @@
  * be refused, and this program must not notice. */
 #include <sys/fanotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "guest.h"
 
@@ -26,12 +25,6 @@ static int make_fanotify(void)
     return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY);
 }
 
-static int make_fifo(void)
-{
-    unlink("/tmp/fifo");
-    return mkfifo("/tmp/fifo", 0600) == 0 ? open("/tmp/fifo", O_RDWR) : -1;
-}
-
 static const struct {
     const char *name;
     int (*make)(void);
@@ -39,7 +32,6 @@ static const struct {
     {"io_uring", make_io_uring},
     {"netlink", make_netlink},
     {"fanotify", make_fanotify},
-    {"fifo", make_fifo},
 };
 
 static void verify(void)

@@ -46,7 +46,7 @@ static int read_packets(struct dump *d, int fd, struct pipe_state *p, size_t siz
 }
 
 /* Reads without taking anything out: tee(2) into a pipe of our own. */
-static int read_content(struct dump *d, int fd, struct pipe_state *p)
+int pipe_read_content(struct dump *d, int fd, struct pipe_state *p)
 {
     int waiting = 0, capacity = fcntl(fd, F_GETPIPE_SZ);
     if (ioctl(fd, FIONREAD, &waiting) < 0 || capacity < 0)
@@ -81,7 +81,7 @@ static int note_end(struct dump *d, const struct descriptor *f, const FileEntry 
     struct pollfd poll_fd = {.fd = fd};
     poll(&poll_fd, 1, 0);
     p->peer_gone = p->peer_gone || poll_fd.revents & (POLLHUP | POLLERR);
-    int r = reads && !p->reader ? read_content(d, fd, p) : 0;
+    int r = reads && !p->reader ? pipe_read_content(d, fd, p) : 0;
     p->reader = p->reader || reads;
     p->writer = p->writer || writes;
     return r < 0 ? error_errno(err, -r, "cannot read %s (%s)", descriptor_name(d, f), f->link) : 0;

@@ -25,6 +25,7 @@ static const struct resource *const table[] = {
     &resource_terminal,
     &resource_terminal_master,
     &resource_pipe,
+    &resource_fifo,
     /* sockets */
     &resource_inet_socket,
     &resource_unix_socket,

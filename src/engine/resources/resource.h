@@ -43,6 +43,7 @@ struct resource {
 
 extern const struct resource resource_epoll, resource_eventfd, resource_inotify, resource_pidfd,
     resource_signalfd, resource_timerfd;
+extern const struct resource resource_fifo;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal, resource_terminal_master, resource_memfd, resource_inet_socket,
     resource_unix_socket, resource_other_socket;
@@ -67,6 +68,11 @@ FownEntry *descriptor_owner(struct dump *d, const struct descriptor *f);
 
 /* Writes what the resources have collected besides their entries. */
 int pipe_write_images(struct dump *d, struct error *err);
+/* What stands in a pipe, without taking it out. 0 or -errno. */
+int pipe_read_content(struct dump *d, int fd, struct pipe_state *p);
+int fifo_write_images(struct dump *d, struct error *err);
+/* Reads and checks it. */
+int fifo_load(struct restore *r, struct error *err);
 int terminal_write_images(struct dump *d, struct error *err);
 int memfd_write_images(struct dump *d, struct error *err);
 /* Reads and checks it. */
