@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/spawn.h"
 #include "base/strv.h"
 #include "container/bundle.h"
 #include "container/capability.h"
@@ -148,13 +149,47 @@ static int record(struct work *w, struct error *err)
     return container_mark_restored(w->c, err);
 }
 
+/* The runtime's `start` waits for its init, and the init for us, its tracer: the two run side by
+ * side. If the start fails the init is killed, which ends our waiting; the error comes by the pipe.
+ */
+static pid_t start_aside(struct work *w, int report[2], struct error *err)
+{
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot start container %s", w->c->name);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error failed = {0};
+        int r = runtime_start(w->c, &failed);
+        if (r < 0 && write_full(report[1], &failed, sizeof(failed)) == 0)
+            end_signal(&w->init, SIGKILL);
+        _exit(r < 0);
+    }
+    if (pid < 0)
+        error_errno(err, errno, "cannot start container %s", w->c->name);
+    close(report[1]);
+    return pid < 0 ? -EAGAIN : pid;
+}
+
+static int start_and_build(struct work *w, struct error *err)
+{
+    int report[2];
+    pid_t starter = start_aside(w, report, err);
+    if (starter < 0)
+        return starter;
+    _cleanup_close_ int failure = report[0];
+    int r = restore_build(w->engine, err);
+    struct error why;
+    spawn_wait(starter);
+    if (r < 0 && read_full(failure, &why, sizeof(why)) == sizeof(why))
+        *err = why;
+    return r;
+}
+
 static int bring_back(struct work *w, struct error *err)
 {
     int r = restore_seize(w->engine, w->init.pid, err);
     if (r == 0)
-        r = runtime_start(w->c, err);
-    if (r == 0)
-        r = restore_build(w->engine, err);
+        r = start_and_build(w, err);
     if (r == 0 && job_cancelled(w->job))
         r = error_kind_set(err, ERROR_CANCELLED, "the restore of container %s was cancelled",
                            w->c->name);
