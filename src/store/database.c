@@ -4,8 +4,10 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/strv.h"
 #include "store/schema.h"
 
@@ -85,6 +87,18 @@ static int migrate(struct database *db, struct error *err)
     return r;
 }
 
+/* SQLite does not wait here, since two that both want to switch would wait for ever. */
+static int switch_to_wal(struct database *db, struct error *err)
+{
+    int64_t deadline = monotonic_ns() + BUSY_TIMEOUT_MS * INT64_C(1000000);
+    for (;;) {
+        int r = script(db, "PRAGMA journal_mode=WAL;", "configure", err);
+        if (r != -EBUSY || monotonic_ns() > deadline)
+            return r;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+}
+
 /* journal_mode is stored in the file, so an existing database is in WAL mode already. Asking first
  * spares the write lock. */
 static int configure(struct database *db, struct error *err)
@@ -97,7 +111,7 @@ static int configure(struct database *db, struct error *err)
     if (r >= 0)
         r = database_string(db, &mode, err, "PRAGMA journal_mode", NULL);
     if (r >= 0 && !string_equal(mode, "wal"))
-        r = script(db, "PRAGMA journal_mode=WAL;", "configure", err);
+        r = switch_to_wal(db, err);
     return r;
 }
 
