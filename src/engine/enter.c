@@ -11,15 +11,34 @@
 #include <sys/ptrace.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "engine/kernel.h"
 #include "engine/restore.h"
 
-/* In the order in which they can be entered; the pid namespace is entered by our child's birth. */
-#define INNER_NAMESPACES                                                                           \
-    (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+/* Namespaces to enter; the pid namespace is entered by our child's birth. Those that are ours as
+ * well are left out: entering again what belongs to the host is not allowed to an ordinary user. */
+static int inner_namespaces(pid_t init)
+{
+    static const struct {
+        const char *name;
+        int flag;
+    } all[] = {
+        {"ns/mnt", CLONE_NEWNS},  {"ns/uts", CLONE_NEWUTS},       {"ns/ipc", CLONE_NEWIPC},
+        {"ns/net", CLONE_NEWNET}, {"ns/cgroup", CLONE_NEWCGROUP},
+    };
+    int flags = 0;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        char theirs[64], ours[64];
+        if (proc_link(init, all[i].name, theirs, sizeof(theirs)) == 0 &&
+            proc_link(getpid(), all[i].name, ours, sizeof(ours)) == 0 && strcmp(theirs, ours) != 0)
+            flags |= all[i].flag;
+    }
+    return flags;
+}
 
 /* The C library has registered a restartable sequence for this thread, which a program that is
  * about to be replaced must not keep. */
@@ -30,10 +49,10 @@ static void forget_rseq(void)
 }
 
 /* A session or group that the container does not see (0) is one outside: ours does as well. */
-static void child(const struct task *t, int pidfd, int report)
+static void child(const struct task *t, int pidfd, int namespaces, int report)
 {
     int code = 0;
-    if (setns(pidfd, INNER_NAMESPACES) < 0)
+    if (namespaces && setns(pidfd, namespaces) < 0)
         code = errno;
     else if (t->session && setsid() < 0)
         code = errno;
@@ -48,24 +67,44 @@ static void child(const struct task *t, int pidfd, int report)
         pause();
 }
 
-static pid_t bear(struct restore *r, const struct task *t, int pidfd, int *ready, struct error *err)
+/* A process in between, since one that has entered a pid namespace may not be allowed to leave it
+ * again. Its child is ours. */
+static _Noreturn void midwife(const struct task *t, int pidfd, int namespaces, int report,
+                              int answer)
 {
-    int report[2];
     pid_t vpid = t->vpid;
     struct clone_args args = {
-        .exit_signal = SIGCHLD,
+        .flags = CLONE_PARENT,
         .set_tid = (uint64_t)(uintptr_t)&vpid,
         .set_tid_size = 1,
     };
+    int pid = setns(pidfd, CLONE_NEWPID) < 0 ? -1 : (int)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        child(t, pidfd, namespaces, report);
+    int said = pid < 0 ? -errno : pid;
+    _exit(write(answer, &said, sizeof(said)) != sizeof(said));
+}
+
+static pid_t bear(const struct task *t, int pidfd, int namespaces, int *ready, struct error *err)
+{
+    int report[2], answer[2];
     if (pipe2(report, O_CLOEXEC) < 0)
         return error_errno(err, errno, "cannot make process %d", t->vpid);
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-    if (pid == 0)
-        child(t, pidfd, report[1]);
-    int code = errno;
-    close(report[1]);
-    *ready = report[0];
-    return pid < 0 ? error_errno(err, code, "cannot make process %d", t->vpid) : pid;
+    _cleanup_close_ int ours = report[0], childs = report[1];
+    if (pipe2(answer, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make process %d", t->vpid);
+    _cleanup_close_ int listen = answer[0], say = answer[1];
+    pid_t helper = fork();
+    if (helper == 0)
+        midwife(t, pidfd, namespaces, childs, say);
+    int pid = -errno;
+    close(take_fd(say));
+    if (helper > 0 && read_full(listen, &pid, sizeof(pid)) != sizeof(pid))
+        pid = -EIO;
+    if (helper > 0)
+        waitpid(helper, NULL, 0);
+    *ready = take_fd(ours);
+    return pid < 0 ? error_errno(err, -pid, "cannot make process %d", t->vpid) : pid;
 }
 
 static int seize(struct restore *r, struct task *t, struct error *err)
@@ -83,15 +122,11 @@ static int seize(struct restore *r, struct task *t, struct error *err)
 static int bear_in_namespace(struct restore *r, struct task *t, struct error *err)
 {
     _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, r->init, 0);
-    _cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    if (pidfd < 0 || own < 0 || setns(pidfd, CLONE_NEWPID) < 0)
+    if (pidfd < 0)
         return error_errno(err, errno, "cannot enter the pid namespace of container %s",
                            r->options.name);
     _cleanup_close_ int ready = -1;
-    pid_t pid = bear(r, t, pidfd, &ready, err);
-    if (setns(own, CLONE_NEWPID) < 0)
-        return error_errno(err, errno, "cannot leave the pid namespace of container %s",
-                           r->options.name);
+    pid_t pid = bear(t, pidfd, inner_namespaces(r->init), &ready, err);
     if (pid < 0)
         return pid;
     t->pid = pid;

@@ -149,6 +149,25 @@ static int look(void *context, struct error *err)
 
 /* ---- in our process ---- */
 
+/* Only real root may open what a process has mapped; anybody reads the memory of his child. */
+static int copy_segment(pid_t child, const struct ipc_object *o)
+{
+    char path[64], page[PAGE];
+    snprintf(path, sizeof(path), "/proc/%d/mem", child);
+    _cleanup_close_ int memory = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int copy = memfd_create("segment", MFD_CLOEXEC);
+    if (memory < 0 || copy < 0)
+        return -1;
+    for (uint64_t at = 0; at < o->size; at += PAGE) {
+        static const char zeros[PAGE];
+        if (pread(memory, page, PAGE, (off_t)(o->address + at)) != (ssize_t)PAGE)
+            return -1;
+        if (memcmp(page, zeros, PAGE) != 0 && pwrite(copy, page, PAGE, (off_t)at) != (ssize_t)PAGE)
+            return -1;
+    }
+    return take_fd(copy);
+}
+
 /* The child's attachment leads to the memory itself. */
 static int open_segment(struct dump *d, pid_t child, const struct ipc_object *o, struct error *err)
 {
@@ -156,6 +175,8 @@ static int open_segment(struct dump *d, pid_t child, const struct ipc_object *o,
     uint64_t end = o->address + ((o->size + PAGE - 1) & ~(PAGE - 1));
     snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, child, o->address, end);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == EPERM)
+        fd = copy_segment(child, o);
     if (fd < 0)
         return error_errno(err, errno, "cannot open System V shared memory segment %u", o->id);
     array_reserve(d->shared, d->shared_count, d->shared_room);

@@ -93,7 +93,7 @@ static int fill_ranges(struct restore *r, pid_t pid, uint32_t pages_id,
 
 /* ---- shared anonymous memory ---- */
 
-static int fill_nursery(struct restore *r, const struct nursery *s, struct error *err)
+static int fill_nursery(struct restore *r, pid_t pid, const struct nursery *s, struct error *err)
 {
     _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
     uint32_t pages_id;
@@ -115,7 +115,7 @@ static int fill_nursery(struct restore *r, const struct nursery *s, struct error
         r->stats.pages_restored += pages;
     }
     if (n >= 0)
-        n = fill_ranges(r, r->init, pages_id, ranges, count, s->address, err);
+        n = fill_ranges(r, pid, pages_id, ranges, count, s->address, err);
     free(ranges);
     return n;
 }
@@ -137,11 +137,23 @@ int restore_nurseries(struct restore *r, struct error *err)
             return -err->code;
         if (at != (long)s->address)
             return error_errno(err, at < 0 ? (int)-at : EEXIST, "cannot make shared memory");
-        int n = fill_nursery(r, s, err);
+        int n = fill_nursery(r, r->init, s, err);
         if (n < 0)
             return n;
     }
     return 0;
+}
+
+/* Only real root may open the memory of another process. Without, a process that had come by exec
+ * gets its own: shared memory without a name goes from parent to child, so what it had init had
+ * not. */
+static int make_own(struct maker *m, const struct nursery *s, struct error *err)
+{
+    batch_reset(m->batch);
+    int64_t at = maker_call(
+        m, err, "make shared memory", SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
+    return at < 0 ? (int)at : fill_nursery(m->restore, m->task->pid, s, err);
 }
 
 static int bring(struct maker *m, const struct nursery *s, struct error *err)
@@ -156,7 +168,7 @@ static int bring(struct maker *m, const struct nursery *s, struct error *err)
              m->restore->tree.tasks[0].vpid, s->address, s->address + s->size);
     int fd = maker_open(m, path, O_RDWR, err);
     if (fd < 0)
-        return fd;
+        return fd == -EPERM ? make_own(m, s, err) : fd;
     batch_reset(m->batch);
     at = maker_call(m, err, "map shared memory", SYS_mmap, s->address, s->size,
                     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, (uint64_t)fd, 0);
