@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/progress-bar.h"
 #include "base/strv.h"
 #include "container/cgroup.h"
 #include "container/cleanup.h"
@@ -25,6 +26,24 @@ struct request {
     const char *id;
     const struct checkpoint_options *options;
 };
+
+/* What the engine calls back with. */
+struct watch {
+    struct job *job;
+    struct progress_bar bar;
+};
+
+static bool cancelled(void *context)
+{
+    return job_cancelled(((struct watch *)context)->job);
+}
+
+static void progress(void *context, uint64_t done, uint64_t total)
+{
+    struct watch *w = context;
+    w->bar.total = total;
+    progress_bar_at(&w->bar, done);
+}
 
 /* ---- before ---- */
 
@@ -186,6 +205,7 @@ static int checkpoint_running(struct job *job, struct container *c,
         r = open_target(c, q->options, &t, err);
     if (r < 0)
         return r;
+    struct watch watch = {.job = job, .bar = {.what = "Checkpointing"}};
     _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
     _cleanup_buf_ struct buf filter = {0};
     seccomp_filter_read(c, &filter);
@@ -199,13 +219,15 @@ static int checkpoint_running(struct job *job, struct container *c,
         .tcp_established = q->options->tcp_established,
         .tcp_close = q->options->tcp_close,
         .file_locks = q->options->file_locks,
-        .cancelled = job_cancelled,
-        .context = job,
+        .cancelled = cancelled,
+        .progress = progress,
+        .context = &watch,
     };
     struct dump *d = NULL;
     r = dump_freeze(&o, &d, err);
     if (r == 0)
         r = write_all(&s, t, d, err);
+    progress_bar_end(&watch.bar);
     if (r == 0 && job_cancelled(job))
         r = error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
                            c->name);

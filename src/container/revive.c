@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/progress-bar.h"
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "container/bundle.h"
@@ -39,6 +40,7 @@ struct work {
     struct restore *engine;
     struct process init;
     bool created;
+    struct progress_bar bar;
 };
 
 static void work_clear(struct work *w)
@@ -74,6 +76,13 @@ static bool cancelled(void *context)
     return job_cancelled(((const struct work *)context)->job);
 }
 
+static void progress(void *context, uint64_t done, uint64_t total)
+{
+    struct work *w = context;
+    w->bar.total = total;
+    progress_bar_at(&w->bar, done);
+}
+
 static int plan_engine(struct work *w, struct error *err)
 {
     w->images_fd = openat(w->plan->dirfd, "checkpoint", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -93,6 +102,7 @@ static int plan_engine(struct work *w, struct error *err)
         .file_locks = w->plan->options->file_locks,
         .join_cgroup = join_cgroup,
         .cancelled = cancelled,
+        .progress = progress,
         .context = w,
     };
     return restore_plan(&o, w->images_fd, &w->engine, err);
@@ -178,6 +188,7 @@ static int start_and_build(struct work *w, struct error *err)
         return starter;
     _cleanup_close_ int failure = report[0];
     int r = restore_build(w->engine, err);
+    progress_bar_end(&w->bar);
     struct error why;
     spawn_wait(starter);
     if (r < 0 && read_full(failure, &why, sizeof(why)) == sizeof(why))
@@ -242,7 +253,8 @@ static void fill_stats(const struct work *w, struct restore_stats *stats)
 int revive(struct job *job, const struct revival_plan *plan, struct restore_stats *stats,
            struct error *err)
 {
-    _cleanup_(work_clear) struct work w = {.job = job, .plan = plan, .c = plan->c, .images_fd = -1};
+    _cleanup_(work_clear) struct work w = {
+        .job = job, .plan = plan, .c = plan->c, .images_fd = -1, .bar = {.what = "Restoring"}};
     int r = plan_engine(&w, err);
     if (r == 0)
         r = prepare(&w, err);

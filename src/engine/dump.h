@@ -105,9 +105,12 @@ struct dump {
     size_t packet_count, packet_room;
     struct sought_watch *sought;
     size_t sought_count, sought_room;
+    struct tcp_held *connections; /* resources/tcp-stream.h */
+    size_t connection_count, connection_room;
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
     uint32_t next_pages_id;
+    uint64_t bytes_written; /* of memory, for the progress */
     struct json *extra; /* see extra.h */
     bool ended;
     int64_t frozen_at_us;

@@ -15,7 +15,8 @@
 #include "engine/dump.h"
 #include "engine/kernel.h"
 
-#define CHUNK (1u << 20)
+#define CHUNK  (1u << 20)
+#define RANGES 512
 
 enum { PAGEMAP_PRESENT = 4 };
 
@@ -244,38 +245,77 @@ static int write_pagemap(struct dump *d, uint64_t number, enum image_kind kind, 
     return image_writer_put(w, d->sink, err);
 }
 
-static int read_pages(const struct task *t, const struct page_range *range, uint64_t at, void *to,
-                      size_t size)
+/* Collects ranges, however small, until there is enough for one copy out of the process. */
+struct gatherer {
+    struct dump *d;
+    const struct task *t;
+    char *buffer;
+    struct iovec remote[RANGES];
+    size_t count, size;
+    bool forced; /* some of it may not be read by the process itself */
+};
+
+static int read_by_mem(const struct gatherer *g)
 {
-    if (range->readable && remote_read(t->pid, at, to, size) == 0)
-        return 0;
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
+    char path[64], *to = g->buffer;
+    snprintf(path, sizeof(path), "/proc/%d/mem", g->t->pid);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    ssize_t n = pread(fd, to, size, (off_t)at);
-    return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
-}
-
-static int write_range(struct dump *d, const struct task *t, const struct page_range *range,
-                       void *buffer, struct error *err)
-{
-    uint64_t at = range->start, end = at + range->count * PAGE;
-    while (at < end) {
-        size_t step = end - at < CHUNK ? end - at : CHUNK;
-        int r = read_pages(t, range, at, buffer, step);
-        if (r < 0)
-            return error_errno(err, -r, "cannot read the memory of process %d at %#" PRIx64,
-                               t->vpid, at);
-        r = sink_write(d->sink, buffer, step, err);
-        if (r < 0)
-            return r;
-        if (dump_cancelled(d, err))
-            return -ECANCELED;
-        at += step;
+    for (size_t i = 0; i < g->count; i++) {
+        size_t size = g->remote[i].iov_len;
+        ssize_t n = pread(fd, to, size, (off_t)(uintptr_t)g->remote[i].iov_base);
+        if (n != (ssize_t)size)
+            return n < 0 ? -errno : -EIO;
+        to += size;
     }
     return 0;
+}
+
+static int read_gathered(const struct gatherer *g)
+{
+    struct iovec local = {g->buffer, g->size};
+    if (!g->forced &&
+        process_vm_readv(g->t->pid, &local, 1, g->remote, g->count, 0) == (ssize_t)g->size)
+        return 0;
+    return read_by_mem(g);
+}
+
+static int flush(struct gatherer *g, struct error *err)
+{
+    struct dump *d = g->d;
+    if (!g->size)
+        return 0;
+    int r = read_gathered(g);
+    if (r < 0)
+        return error_errno(err, -r, "cannot read the memory of process %d at %p", g->t->vpid,
+                           g->remote[0].iov_base);
+    r = sink_write(d->sink, g->buffer, g->size, err);
+    if (r < 0)
+        return r;
+    d->bytes_written += g->size;
+    if (d->options.progress)
+        d->options.progress(d->options.context, d->bytes_written, d->stats.pages_written * PAGE);
+    g->count = g->size = 0;
+    g->forced = false;
+    return dump_cancelled(d, err) ? -ECANCELED : 0;
+}
+
+static int gather(struct gatherer *g, const struct page_range *range, struct error *err)
+{
+    uint64_t at = range->start, left = range->count * PAGE;
+    int r = 0;
+    while (r == 0 && left) {
+        size_t step = CHUNK - g->size < left ? CHUNK - g->size : left;
+        g->remote[g->count++] = (struct iovec){(void *)at, step};
+        g->forced = g->forced || !range->readable;
+        g->size += step;
+        at += step;
+        left -= step;
+        if (g->size == CHUNK || g->count == RANGES)
+            r = flush(g, err);
+    }
+    return r;
 }
 
 int dump_write_pages(struct dump *d, struct task *t, struct error *err)
@@ -288,9 +328,13 @@ int dump_write_pages(struct dump *d, struct task *t, struct error *err)
     char name[IMAGE_NAME_MAX];
     int r =
         sink_begin(d->sink, image_name(IMAGE_PAGES, t->pages_id, name), total * PAGE, 0600, err);
-    _cleanup_free_ void *buffer = xmalloc(CHUNK);
+    _cleanup_free_ char *buffer = xmalloc(CHUNK);
+    _cleanup_free_ struct gatherer *g = xcalloc(1, sizeof(*g));
+    *g = (struct gatherer){.d = d, .t = t, .buffer = buffer};
     for (size_t i = 0; r == 0 && i < t->page_range_count; i++)
-        r = write_range(d, t, &t->pages[i], buffer, err);
+        r = gather(g, &t->pages[i], err);
+    if (r == 0)
+        r = flush(g, err);
     return r < 0 ? r : sink_end(d->sink, err);
 }
 

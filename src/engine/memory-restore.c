@@ -28,6 +28,7 @@
 
 /* Fills scattered ranges from a file that holds their pages one after the other. */
 struct filler {
+    struct restore *r;
     pid_t pid;
     int fd;
     uint64_t offset;
@@ -49,8 +50,14 @@ static int flush(struct filler *f, struct error *err)
     if (n != (ssize_t)f->size)
         return error_errno(err, n < 0 ? errno : EFAULT, "cannot fill memory at %p",
                            f->remote[0].iov_base);
+    struct restore *r = f->r;
+    r->bytes_read += f->size;
+    if (r->options.progress)
+        r->options.progress(r->options.context, r->bytes_read, r->stats.pages_restored * PAGE);
     f->offset += f->size;
     f->count = f->size = 0;
+    if (r->options.cancelled && r->options.cancelled(r->options.context))
+        return error_kind_set(err, ERROR_CANCELLED, "the restore was cancelled");
     return 0;
 }
 
@@ -84,7 +91,7 @@ static int fill_ranges(struct restore *r, pid_t pid, uint32_t pages_id,
         return error_errno(err, errno, "cannot open %s of the checkpoint", name);
     _cleanup_free_ char *buffer = xmalloc(CHUNK);
     _cleanup_free_ struct filler *f = xcalloc(1, sizeof(*f));
-    *f = (struct filler){.pid = pid, .fd = fd, .buffer = buffer};
+    *f = (struct filler){.r = r, .pid = pid, .fd = fd, .buffer = buffer};
     int n = 0;
     for (size_t i = 0; n == 0 && i < count; i++)
         n = fill_range(f, base + ranges[i].start, ranges[i].count * PAGE, err);

@@ -67,6 +67,8 @@ struct restore {
     struct socket_packets *packets; /* resources/socket-queue.h */
     struct socket_end *ends;
     size_t end_count, end_room;
+    struct tcp_revived *connections; /* resources/tcp-stream.h */
+    size_t connection_count, connection_room;
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
     struct json *extra;     /* see extra.h; NULL: none */
@@ -89,6 +91,7 @@ struct restore {
     pid_t init;
     bool seccomp_suspended, seized, released;
     int64_t begin_us;
+    uint64_t bytes_read; /* of memory, for the progress */
     struct engine_restore_stats stats;
 };
 
@@ -134,6 +137,9 @@ int restore_memory(struct restore *r, struct error *err);
 /* engine/descriptors-restore.c */
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
+/* TCP connections go on; or, if the restore failed, nobody is told. */
+void tcp_streams_go(struct restore *r);
+void tcp_streams_drop(struct restore *r);
 int socket_queues_load(struct restore *r, struct error *err);
 int socket_queues_check(struct restore *r, struct error *err);
 int restore_directories(struct restore *r, struct error *err);
