@@ -108,6 +108,7 @@ int restore_release(struct restore *r, struct error *err)
         if (t->state == TASK_STOPPED)
             kill(t->pid, t->stop_signal ? t->stop_signal : SIGSTOP);
     }
+    tcp_streams_go(r);
     for (size_t i = r->tree.count; i-- > 0;) {
         struct task *t = &r->tree.tasks[i];
         for (size_t j = t->state == TASK_ZOMBIE ? 0 : t->thread_count; j-- > 0;)
@@ -149,6 +150,7 @@ void restore_free(struct restore *r)
         return;
     if (r->seized && !r->released)
         kill_all(r);
+    tcp_streams_drop(r);
     for (size_t i = 0; i < r->loaded.image_count; i++)
         image_free(r->loaded.images[i]);
     for (size_t i = 0; i < r->loaded.message_count; i++)

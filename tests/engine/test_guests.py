@@ -13,7 +13,7 @@ CYCLES = 5
 OPTIONS = {"arguments": ["-e", "GUEST=value"], "terminal": ["-t"]}
 ARGUMENTS = {"arguments": ["one", "", "three words here"]}
 # These are not asked but observed: see test_refused.py and test_workloads.py.
-OTHERS = {"refused", "long-sleep"}
+OTHERS = {"refused", "long-sleep", "sockets-established"}
 
 
 def start(t, guest, *options, arguments=(), name="guest"):

@@ -2,6 +2,7 @@
  * be refused, and this program must not notice. */
 #include <sys/fanotify.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "guest.h"
 
@@ -13,6 +14,14 @@ static int make_io_uring(void)
         uint32_t words[30];
     } parameters = {{0}};
     return (int)syscall(SYS_io_uring_setup, 4, &parameters);
+}
+
+/* A server that the test has in a directory both can see. */
+static int make_outside(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/outside/socket"};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    return connect(s, (struct sockaddr *)&at, sizeof(at)) == 0 ? s : -1;
 }
 
 static int make_netlink(void)
@@ -31,6 +40,7 @@ static const struct {
 } objects[] = {
     {"io_uring", make_io_uring},
     {"netlink", make_netlink},
+    {"outside", make_outside},
     {"fanotify", make_fanotify},
 };
 

@@ -373,8 +373,8 @@ static int listen_again(struct maker *m, int copy, const InetSkEntry *e, struct 
     return 0;
 }
 
-static int set_up_tcp(struct maker *m, int fd, int copy, const InetSkEntry *e,
-                      const struct json *extra, struct error *err)
+static int set_up_tcp(struct maker *m, int fd, int copy, InetSkEntry *e, const struct json *extra,
+                      struct error *err)
 {
     bool over = e->state == TCP_STATE_CLOSE
                     ? js_get_bool(extra, "closed", false)
@@ -409,7 +409,7 @@ static int set_up_datagram(struct maker *m, int fd, int copy, const InetSkEntry 
 
 static int restore(struct maker *m, const FileEntry *entry, struct error *err)
 {
-    const InetSkEntry *e = entry->isk;
+    InetSkEntry *e = entry->isk;
     const struct json *extra = extra_find(m->restore->extra, "sockets", entry->id);
     struct socket_options o = {e->opts, e->tcp_opts, e->ip_opts, js_get(extra, "options")};
     struct socket_kind kind = {(int)e->family, (int)e->type, (int)e->proto};

@@ -27,10 +27,10 @@ socklen_t inet_source(const struct restore *r, const InetSkEntry *e, struct sock
 socklen_t inet_destination(const struct restore *r, const InetSkEntry *e,
                            struct sockaddr_storage *ret);
 
-/* engine/resources/tcp-stream.c: a connection, kept by TCP_REPAIR (tcp(7) does not tell; see the
- * kernel's Documentation). Its socket stays in repair mode, where it sends nothing, until the dump
- * is released or killed. Takes the descriptor over. */
-int tcp_stream_dump(struct dump *d, const struct descriptor *f, int fd, const InetSkEntry *e,
+/* engine/resources/tcp-dump.c: notes a connection; tcp_streams_hold does the work once nothing else
+ * can be refused. */
+int tcp_stream_dump(struct dump *d, const struct descriptor *f, int fd, InetSkEntry *e,
                     struct error *err);
-/* Into a new socket (`fd` is our copy); it stays in repair mode until tcp_streams_go. */
-int tcp_stream_restore(struct maker *m, int fd, const InetSkEntry *e, struct error *err);
+/* engine/resources/tcp-restore.c: into a new socket (`fd` is our copy), which stays in repair mode
+ * until tcp_streams_go. */
+int tcp_stream_restore(struct maker *m, int fd, InetSkEntry *e, struct error *err);

@@ -39,6 +39,7 @@ struct option {
     int capability; /* that setting it needs, else 0 */
     bool late;      /* only once the socket is bound and connected */
     bool idle;      /* of a connected socket it says something else */
+    bool datagram;  /* streams have it, too, but cannot set it */
 };
 
 #define ROW(level, o)                                                                              \
@@ -95,10 +96,10 @@ static const struct option table[] = {
     ROW(SOL_IP, IP_RECVFRAGSIZE),
     ROW(SOL_IP, IP_CHECKSUM),
     ROW(SOL_IP, IP_MTU_DISCOVER),
-    ROW(SOL_IP, IP_MULTICAST_TTL),
+    {.name = "IP_MULTICAST_TTL", SOL_IP, IP_MULTICAST_TTL, .datagram = true},
     ROW(SOL_IP, IP_MULTICAST_LOOP),
     ROW(SOL_IP, IP_MULTICAST_ALL),
-    ROW(SOL_IP, IP_MULTICAST_IF),
+    {.name = "IP_MULTICAST_IF", SOL_IP, IP_MULTICAST_IF, .datagram = true},
     ROW(SOL_IP, IP_MINTTL),
     ROW(SOL_IP, IP_NODEFRAG),
     ROW(SOL_IP, IP_HDRINCL),
@@ -109,10 +110,10 @@ static const struct option table[] = {
     {.name = "IPV6_TRANSPARENT", SOL_IPV6, FIRN_IPV6_TRANSPARENT, .capability = CAP_NET_ADMIN},
     ROW(SOL_IPV6, IPV6_TCLASS),
     ROW(SOL_IPV6, IPV6_UNICAST_HOPS),
-    ROW(SOL_IPV6, IPV6_MULTICAST_HOPS),
+    {.name = "IPV6_MULTICAST_HOPS", SOL_IPV6, IPV6_MULTICAST_HOPS, .datagram = true},
     ROW(SOL_IPV6, IPV6_MULTICAST_LOOP),
     ROW(SOL_IPV6, IPV6_MULTICAST_ALL),
-    ROW(SOL_IPV6, IPV6_MULTICAST_IF),
+    {.name = "IPV6_MULTICAST_IF", SOL_IPV6, IPV6_MULTICAST_IF, .datagram = true},
     ROW(SOL_IPV6, IPV6_MTU_DISCOVER),
     ROW(SOL_IPV6, IPV6_DONTFRAG),
     ROW(SOL_IPV6, IPV6_MINHOPCOUNT),
@@ -272,12 +273,13 @@ int socket_options_dump(struct dump *d, int fd, const char *name, uint32_t id,
 {
     struct socket_options o = {0};
     make_messages(d, fd, id, &o);
-    bool busy = connected(fd);
+    bool busy = connected(fd), stream = socket_int(fd, SOL_SOCKET, SO_TYPE, 0) == SOCK_STREAM;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const struct option *row = &table[i];
         int value = 0;
         socklen_t size = sizeof(value);
-        if (!(row->idle && busy) && (o.ip || row->level == SOL_SOCKET) &&
+        if (!(row->idle && busy) && !(row->datagram && stream) &&
+            (o.ip || row->level == SOL_SOCKET) &&
             getsockopt(fd, row->level, row->option, &value, &size) == 0)
             put(&o, row, value);
     }

@@ -1,0 +1,28 @@
+/* Established TCP connections, kept by TCP_REPAIR: a socket in repair mode sends nothing, not even
+ * when it is closed, and tells its sequence numbers, windows and queues. */
+#pragma once
+
+#include "engine/resources/inet-socket.h"
+
+/* A connection that is being dumped. */
+struct tcp_held {
+    int fd; /* our copy */
+    InetSkEntry *socket;
+    TcpStreamEntry *stream;
+    void *received, *sent;
+    bool deaf; /* it has our filter, which lets nothing in */
+};
+
+/* A connection that is being restored, until the container is let go. */
+struct tcp_revived {
+    int fd;
+    InetSkEntry *socket;
+    uint32_t sequence, acknowledged; /* of a packet that the other end would send now */
+    void *unsent;
+    size_t unsent_size;
+};
+
+bool tcp_end_sent(uint32_t state);     /* we have sent our FIN */
+bool tcp_end_received(uint32_t state); /* we have received the other end's */
+/* The other end's last packet once more: its FIN. Returns 0 or -errno. */
+int tcp_inject_end(const struct restore *r, const struct tcp_revived *t);

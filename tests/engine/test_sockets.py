@@ -1,0 +1,136 @@
+"""Connections that need an option, lead outside, or belong to real servers."""
+
+import os
+import re
+import socket
+
+from harness.case import check, contains, equal
+
+CYCLES = 5
+
+
+def cycle(t, name, *options):
+    t.firn("container", "checkpoint", *options, name)
+    t.firn("container", "restore", *options, name)
+
+
+def answered(t, name, n):
+    t.firn("kill", "-s", "USR1", name)
+    lines = t.wait_for_log(name, re.compile(rf"^(ok|FAIL) {n}\b"))
+    check(not [x for x in lines if x.startswith("FAIL")], f"it failed: {lines[-3:]}")
+
+
+def established(t, *options):
+    t.firn("run", "-d", "--name", "guest", *options, "guests", "/guests/sockets-established")
+    t.wait_for_log("guest", "ready")
+
+
+def test_established(t):
+    established(t)
+    for n in range(CYCLES):
+        cycle(t, "guest", "--tcp-established")
+        answered(t, "guest", n + 1)
+    t.firn("container", "checkpoint", "--tcp-established", "--leave-running", "guest")
+    answered(t, "guest", CYCLES + 1)
+
+
+def test_established_in_a_network_of_its_own(t):
+    established(t, "--network", "none")
+    for n in range(2):
+        cycle(t, "guest", "--tcp-established")
+        answered(t, "guest", n + 1)
+
+
+def test_established_is_refused_without_option(t):
+    established(t)
+    for n in (1, 2):
+        failed = t.fails("container", "checkpoint", "guest")
+        for part in ("process 1 (sockets-establi", "container guest", "fd 4", "127.0.0.1:",
+                     "--tcp-established", "--tcp-close"):
+            contains(failed.err, part, "the refusal")
+        answered(t, "guest", n)
+
+
+def test_restore_of_established_needs_an_option(t):
+    established(t)
+    t.firn("container", "checkpoint", "--tcp-established", "guest")
+    contains(t.fails("container", "restore", "guest").err, "--tcp-established", "the refusal")
+    t.firn("container", "restore", "--tcp-established", "guest")
+    answered(t, "guest", 1)
+
+
+ECHO = ("while true; do nc -l -p {port} -e cat; done")
+
+
+class Client:
+    """One of a server on this host, outside the container."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+
+    def ask(self, text):
+        self.socket.sendall(text)
+        have = b""
+        while len(have) < len(text):
+            part = self.socket.recv(65536)
+            if not part:
+                break
+            have += part
+        return have
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def connect(t, port):
+    def attempt():
+        try:
+            return Client(port)
+        except OSError:
+            return None
+    return t.wait_for("server", attempt)
+
+
+def test_client_outside_notices_nothing(t):
+    port = free_port()
+    t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
+    client = connect(t, port)
+    equal(client.ask(b"before"), b"before", "the echo")
+    for n in range(CYCLES):
+        cycle(t, "echo", "--tcp-established")
+        text = b"%d" % n * 5000
+        equal(client.ask(text), text, "the echo")
+
+
+def test_client_outside_is_closed(t):
+    port = free_port()
+    t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
+    for _ in range(CYCLES):
+        client = connect(t, port)
+        equal(client.ask(b"before"), b"before", "the echo")
+        cycle(t, "echo", "--tcp-close")
+        try:
+            equal(client.socket.recv(1), b"", "what a closed connection gives")
+        except ConnectionError:
+            pass
+    equal(connect(t, port).ask(b"after"), b"after", "the echo")
+
+
+def test_unix_socket_to_outside_is_refused(t):
+    path = os.path.join(t.dir, "outside")
+    os.mkdir(path)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(os.path.join(path, "socket"))
+    server.listen(1)
+    t.firn("run", "-d", "--name", "box", "-v", f"{path}:/outside", "guests",
+           "/guests/refused", "outside")
+    t.wait_for_log("box", "ready")
+    peer, _ = server.accept()
+    failed = t.fails("container", "checkpoint", "box")
+    for part in ("process 1 (refused)", "container box", "fd 3", "/outside/socket", "outside the container"):
+        contains(failed.err, part, "the refusal")
+    peer.close()
+    server.close()
