@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
 #include "engine/resources/unix-name.h"
 
 enum { STATE_ESTABLISHED = 1, STATE_LISTEN = 10 };
@@ -314,15 +315,30 @@ static int sender_of(struct maker *m, const UnixSkEntry *e, const struct socket_
     return temporary_sender(m, err);
 }
 
+/* The file of a bound socket; by its path where the kernel does not give it. */
+static int bound_file(const struct restore *r, int copy, const UnixSkEntry *e)
+{
+    char root[64], path[8192];
+    int file = ioctl(copy, SIOCUNIXFILE);
+    if (file >= 0 || errno != EPERM)
+        return file;
+    snprintf(root, sizeof(root), "/proc/%d/root", r->init);
+    _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    snprintf(path, sizeof(path), "%s/%.*s", e->name_dir ? e->name_dir : "", (int)e->name.len,
+             (const char *)e->name.data);
+    return fd < 0 ? -1 : open_in_root(fd, path, O_PATH, 0);
+}
+
 /* Where it is reached without its path. */
-static socklen_t address_of(int copy, const UnixSkEntry *e, struct sockaddr_un *ret, int *ret_file)
+static socklen_t address_of(const struct restore *r, int copy, const UnixSkEntry *e,
+                            struct sockaddr_un *ret, int *ret_file)
 {
     *ret_file = -1;
     if (e->type != SOCK_DGRAM || !unix_named(e))
         return 0;
     if (!e->name.data[0])
         return unix_address(e, ret);
-    *ret_file = ioctl(copy, SIOCUNIXFILE);
+    *ret_file = bound_file(r, copy, e);
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d", *ret_file);
     return sizeof(*ret);
@@ -388,7 +404,7 @@ static int send_packet(struct maker *m, int copy, const UnixSkEntry *e,
     int n = sender < 0 ? sender : fetch_rights(m, p, &c, err);
     if (n < 0)
         return n;
-    socklen_t size = address_of(copy, e, &to, &file);
+    socklen_t size = address_of(m->restore, copy, e, &to, &file);
     struct iovec v = {p->data, p->size};
     struct msghdr h = {.msg_name = size ? &to : NULL,
                        .msg_namelen = size,
@@ -431,7 +447,7 @@ static int connect_late(struct maker *m, int fd, int copy, const UnixSkEntry *e,
     _cleanup_close_ int target = copy_of(m, peer, err);
     if (target < 0)
         return target;
-    socklen_t size = address_of(target, peer, &to, &file);
+    socklen_t size = address_of(m->restore, target, peer, &to, &file);
     if (connect(copy, (struct sockaddr *)&to, size) < 0)
         return error_errno(err, errno, "cannot connect a unix socket of process %d again",
                            m->task->vpid);

@@ -58,23 +58,64 @@ static bool leads_to(struct dump *d, const char *path, const struct stat *st)
            there.st_dev == st->st_dev;
 }
 
+/* Where it is by its name, from the root or where the process works; only a socket will do. */
+static int find_by_name(struct dump *d, const struct descriptor *f, const char *name, char *path,
+                        size_t size)
+{
+    char place[4096] = "";
+    struct stat st;
+    if (name[0] != '/' && proc_link(f->task->pid, "cwd", place, sizeof(place)) < 0)
+        return -ENOENT;
+    bool slash = name[0] == '/' || strcmp(place, "/") == 0;
+    snprintf(path, size, "%s%s%s", place, slash ? "" : "/", name);
+    int fd = open_in_root(d->root_fd, path, O_PATH | O_NOFOLLOW, 0);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -ENOENT;
+}
+
+/* The file it is bound to. Where the network namespace is not ours the kernel does not give it. */
+static int open_bound(struct dump *d, const struct descriptor *f, int fd, const char *name,
+                      char *path, size_t size, struct error *err)
+{
+    char link[64];
+    int file = ioctl(fd, SIOCUNIXFILE);
+    if (file < 0 && errno == EPERM) {
+        file = find_by_name(d, f, name, path, size);
+        return file >= 0
+                   ? file
+                   : error_set(err, EPERM,
+                               "%s is a unix socket bound to %s, which is not there any more: "
+                               "only root may ask where it is (CAP_NET_ADMIN over the network "
+                               "namespace; a container with --network none has one of its own)",
+                               descriptor_name(d, f), name);
+    }
+    if (file < 0)
+        return error_errno(err, errno, "cannot look at the path of %s", descriptor_name(d, f));
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+    ssize_t n = readlink(link, path, size - 1);
+    path[n < 0 ? 0 : n] = 0;
+    return file;
+}
+
 /* The socket's file: there with its owner and mode, or deleted. */
 static int dump_path_name(struct dump *d, const struct descriptor *f, int fd, UnixSkEntry *e,
                           struct error *err)
 {
-    char link[64], path[4096];
+    char path[8192];
     struct stat st;
-    _cleanup_close_ int file = ioctl(fd, SIOCUNIXFILE);
-    if (file < 0 || fstat(file, &st) < 0)
+    const char *name = (const char *)e->name.data;
+    _cleanup_close_ int file = open_bound(d, f, fd, name, path, sizeof(path), err);
+    if (file < 0)
+        return file;
+    if (fstat(file, &st) < 0)
         return error_errno(err, errno, "cannot look at the path of %s", descriptor_name(d, f));
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-    ssize_t n = readlink(link, path, sizeof(path) - 1);
-    path[n < 0 ? 0 : n] = 0;
     e->has_deleted = true;
     e->deleted = st.st_nlink == 0 || string_ends(path, " (deleted)");
     if (e->deleted && string_ends(path, " (deleted)"))
         path[strlen(path) - strlen(" (deleted)")] = 0;
-    const char *name = (const char *)e->name.data;
     if (keep_directory(d, path, e) < 0 ||
         (!e->deleted && !leads_to(d, name[0] == '/' ? name : path, &st)))
         return error_set(err, ENOTSUP,
