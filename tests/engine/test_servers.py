@@ -1,0 +1,170 @@
+"""Servers from the distribution's packages, in images made of their files: memcached and redis keep
+what they hold and, with --tcp-established, whom they talk to; nginx goes on serving."""
+
+import os
+import shutil
+import socket
+import subprocess
+
+from harness.case import Skip, check, equal
+
+CYCLES = 5
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def image(t, program):
+    """An image of busybox with one program and its libraries; returns the program's path."""
+    path = shutil.which(program)
+    if not path:
+        raise Skip(f"{program} is not installed")
+    root = os.path.join(t.dir, "root")
+    for name in ("bin", "tmp", "proc", "sys", "dev", "etc", "data"):
+        os.makedirs(os.path.join(root, name))
+    shutil.copy(shutil.which("busybox"), os.path.join(root, "bin/sh"))
+    listed = subprocess.run(["ldd", path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    files = [word for line in listed.splitlines() for word in line.split() if word[0] == "/"]
+    for name in [path, *files]:
+        os.makedirs(root + os.path.dirname(name), exist_ok=True)
+        shutil.copy(name, root + name)
+    with open(os.path.join(root, "etc/passwd"), "w", encoding="utf-8") as f:
+        f.write("root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
+    with open(os.path.join(root, "etc/group"), "w", encoding="utf-8") as f:
+        f.write("root:x:0:\nnogroup:x:65534:\n")
+    archive = os.path.join(t.dir, "root.tar")
+    subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
+    t.firn("import", archive, program)
+    return path
+
+
+class Client:
+    def __init__(self, t, port):
+        def attempt():
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=10)
+            except OSError:
+                return None
+        self.socket = t.wait_for("server", attempt)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, text):
+        self.socket.sendall(text)
+
+    def line(self):
+        return self.file.readline().rstrip(b"\r\n")
+
+
+def cycle(t, name, *options):
+    t.firn("container", "checkpoint", *options, name)
+    t.firn("container", "restore", *options, name)
+
+
+KEYS = 1000
+
+
+def memcached_get(client, n):
+    client.send(b"get key%d\r\n" % n)
+    if client.line() != b"VALUE key%d 0 100" % n:
+        return None
+    value = client.line()
+    return value if client.line() == b"END" else None
+
+
+def memcached_check(client, count):
+    for n in range(KEYS):
+        equal(memcached_get(client, n), b"%0100d" % (n * 7), f"key {n}")
+    client.send(b"incr counter 1\r\n")
+    equal(client.line(), b"%d" % count, "the counter")
+
+
+def memcached(t, *options):
+    port = free_port()
+    path = image(t, "memcached")
+    t.firn("run", "-d", "--name", "memcached", "memcached", path, "-u", "nobody", "-l",
+           "127.0.0.1", "-p", port)
+    client = Client(t, port)
+    for n in range(KEYS):
+        client.send(b"set key%d 0 0 100\r\n%0100d\r\n" % (n, n * 7))
+        equal(client.line(), b"STORED", "set")
+    client.send(b"set counter 0 0 1\r\n0\r\n")
+    client.line()
+    for n in range(CYCLES):
+        cycle(t, "memcached", *options)
+        client = client if "--tcp-established" in options else Client(t, port)
+        memcached_check(client, n + 1)
+
+
+def test_memcached(t):
+    memcached(t, "--tcp-established")
+
+
+def test_memcached_with_connections_closed(t):
+    memcached(t, "--tcp-close")
+
+
+def redis_bulk(client):
+    size = int(client.line()[1:])
+    return client.line() if size >= 0 else None
+
+
+def test_redis(t):
+    port = free_port()
+    path = image(t, "redis-server")
+    t.firn("run", "-d", "--name", "redis", "redis-server", path, "--port", port, "--bind",
+           "127.0.0.1", "--appendonly", "yes", "--dir", "/data", "--save", "")
+    client, subscriber = Client(t, port), Client(t, port)
+    subscriber.send(b"SUBSCRIBE news\r\n")
+    for _ in range(6):
+        subscriber.line()
+    for n in range(KEYS):
+        client.send(b"SET key%d value%d\r\n" % (n, n))
+        equal(client.line(), b"+OK", "set")
+    for cycles in range(CYCLES):
+        cycle(t, "redis", "--tcp-established")
+        for n in range(KEYS):
+            client.send(b"GET key%d\r\n" % n)
+            equal(redis_bulk(client), b"value%d" % n, f"key {n}")
+        client.send(b"EVAL \"return redis.call('INCR','n')\" 0\r\n")
+        equal(client.line(), b":%d" % (cycles + 1), "the counter of the script")
+        client.send(b"PUBLISH news item%d\r\n" % cycles)
+        equal(client.line(), b":1", "subscribers")
+        lines = [subscriber.line() for _ in range(7)]
+        equal(lines[6], b"item%d" % cycles, "what is published")
+    client.send(b"BGSAVE\r\n")
+    check(client.line().startswith(b"+Background"), "no background save")
+
+
+NGINX = """daemon off; worker_processes 2; pid /tmp/nginx.pid; error_log /dev/stderr;
+user nobody nogroup;
+events {{ worker_connections 64; }}
+http {{ access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f;
+ uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s; keepalive_timeout 1000;
+ server {{ listen 127.0.0.1:{port}; location / {{ return 200 "hello\\n"; }} }} }}
+"""
+
+
+def nginx_get(client):
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, line = client.line(), b"-"
+    while line:
+        line = client.line()
+    return status, client.file.read(6)
+
+
+def test_nginx(t):
+    port = free_port()
+    path = image(t, "nginx")
+    conf = t.write("nginx.conf", NGINX.format(port=port))
+    os.chmod(t.dir, 0o755)
+    t.firn("run", "-d", "--name", "nginx", "-v", f"{conf}:/nginx.conf", "nginx", path, "-e",
+           "/dev/stderr", "-c", "/nginx.conf")
+    kept = Client(t, port)
+    equal(nginx_get(kept), (b"HTTP/1.1 200 OK", b"hello\n"), "the answer")
+    for _ in range(CYCLES):
+        cycle(t, "nginx", "--tcp-established")
+        equal(nginx_get(kept), (b"HTTP/1.1 200 OK", b"hello\n"), "the answer to who stayed")
+        equal(nginx_get(Client(t, port)), (b"HTTP/1.1 200 OK", b"hello\n"), "the answer to a new one")
