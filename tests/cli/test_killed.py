@@ -152,3 +152,58 @@ def test_during_an_export(t):
 for NAME, VALUE in list(globals().items()):
     if NAME.startswith("test_"):
         VALUE.seconds = 200
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(x) for x in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def kill_both_after(t, seconds, *args):
+    """Kills firn and the process that does its work, which traces the container: nobody is left to
+    undo anything."""
+    p = t.start(*args, stdout=-3, stderr=-3)
+    time.sleep(seconds)
+    victims = children(p.pid)
+    p.kill()
+    for victim in victims:
+        try:
+            os.kill(victim, 9)
+        except ProcessLookupError:
+            pass
+    p.wait()
+
+
+def test_with_the_tracer_during_a_checkpoint_that_leaves_it_running(t):
+    t.firn("run", "-d", "--name", "busy", "busybox", "sh", "-c",
+           "i=0; while true; do i=$((i+1)); echo $i; done"
+           " | while read n; do [ $((n % 500)) = 0 ] && echo $((n / 500 - 1)); done")
+    t.wait_for_log("busy", "1")
+    whole = typical(t, "container", "checkpoint", "-R", "busy")
+    dice = random.Random(6)
+    for _ in range(2 * ROUNDS):
+        moment = dice.uniform(0, whole * 1.1)
+        kill_both_after(t, moment, "container", "checkpoint", "-R", "busy")
+        equal(settled_state(t, "busy"), "running", f"the state after {moment * 1000:.1f} ms")
+    last = t.count("busy")
+    t.counts_on("busy", last + 1)
+
+
+def test_with_the_tracer_during_checkpoint_and_restore(t):
+    t.looper("c")
+    t.firn("container", "checkpoint", "c")
+    whole = typical(t, "container", "restore", "c")
+    dice = random.Random(7)
+    for _ in range(ROUNDS):
+        moment = dice.uniform(0, whole * 1.1)
+        kill_both_after(t, moment, "container", "checkpoint", "c")
+        revive(t, "c", moment)
+        if t.status("c") == "running":
+            t.firn("container", "checkpoint", "c")
+        moment = dice.uniform(0, whole * 1.1)
+        kill_both_after(t, moment, "container", "restore", "c")
+        time.sleep(0.5)  # the kernel kills half-made processes with their tracer, but not at once
+        revive(t, "c", moment)
