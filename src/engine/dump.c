@@ -43,6 +43,7 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     d->arena = arena_new();
     d->extra = js_object();
     d->root_fd = -1;
+    d->connection_guard = -1;
     d->ended = true; /* nothing to release yet */
     *ret = d;
     int r = open_root(d, err);

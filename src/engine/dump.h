@@ -107,6 +107,7 @@ struct dump {
     size_t sought_count, sought_room;
     struct tcp_held *connections; /* resources/tcp-stream.h */
     size_t connection_count, connection_room;
+    int connection_guard; /* resources/tcp-guard.c; -1: none */
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
     uint32_t next_pages_id;

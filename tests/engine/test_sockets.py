@@ -2,7 +2,9 @@
 
 import os
 import re
+import signal
 import socket
+import time
 
 from harness.case import check, contains, equal
 
@@ -117,6 +119,17 @@ def test_client_outside_is_closed(t):
         except ConnectionError:
             pass
     equal(connect(t, port).ask(b"after"), b"after", "the echo")
+
+
+def test_a_killed_checkpoint_gives_connections_back(t):
+    established(t, "--network", "none")
+    for n in range(12):
+        process = t.start("container", "checkpoint", "--tcp-established", "--leave-running",
+                          "guest", start_new_session=True)
+        time.sleep(0.01 + 0.005 * n)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        answered(t, "guest", n + 1)
 
 
 def test_unix_socket_to_outside_is_refused(t):

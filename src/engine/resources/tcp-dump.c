@@ -40,7 +40,6 @@ static int go_deaf(struct tcp_held *h)
     struct sock_fprog program = {1, &nothing};
     if (setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
         return -errno;
-    h->deaf = true;
     return 0;
 }
 
@@ -50,13 +49,10 @@ static void hear_again(struct tcp_held *h)
     struct sock_fprog program = {(unsigned short)o->n_so_filter,
                                  (struct sock_filter *)(void *)o->so_filter};
     int none = 0;
-    if (!h->deaf)
-        return;
     if (o->n_so_filter)
         setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
     else
         setsockopt(h->fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
-    h->deaf = false;
 }
 
 static int choose_queue(int fd, int queue)
@@ -142,6 +138,10 @@ static int hold(struct dump *d, struct tcp_held *h)
 
 int tcp_streams_hold(struct dump *d, struct error *err)
 {
+    int started = d->connection_count ? tcp_guard_start(d) : 0;
+    if (started < 0)
+        return error_errno(err, -started, "cannot guard the TCP connections of container %s",
+                           d->options.name);
     for (size_t i = 0; i < d->connection_count; i++) {
         struct tcp_held *h = &d->connections[i];
         int r = hold(d, h);
@@ -171,19 +171,25 @@ int tcp_streams_write(struct dump *d, struct error *err)
     return r;
 }
 
-/* As if nothing had been; a window probe brings what was missed meanwhile. */
-void tcp_streams_release(struct dump *d)
+void tcp_streams_unhold(struct dump *d)
 {
     for (size_t i = 0; i < d->connection_count; i++) {
         int off = TCP_REPAIR_OFF;
         hear_again(&d->connections[i]);
-        if (d->connections[i].stream)
-            setsockopt(d->connections[i].fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
+        setsockopt(d->connections[i].fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
     }
+}
+
+void tcp_streams_release(struct dump *d)
+{
+    if (d->connection_guard >= 0)
+        tcp_streams_unhold(d);
+    tcp_guard_end(d);
 }
 
 void tcp_streams_close(struct dump *d)
 {
+    tcp_guard_end(d);
     for (size_t i = 0; i < d->connection_count; i++)
         close(d->connections[i].fd);
     free(d->connections);

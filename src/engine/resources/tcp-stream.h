@@ -10,7 +10,6 @@ struct tcp_held {
     InetSkEntry *socket;
     TcpStreamEntry *stream;
     void *received, *sent;
-    bool deaf; /* it has our filter, which lets nothing in */
 };
 
 /* A connection that is being restored, until the container is let go. */
@@ -21,6 +20,11 @@ struct tcp_revived {
     void *unsent;
     size_t unsent_size;
 };
+
+/* Lets all go on as if nothing had been; a window probe brings what was missed meanwhile. */
+void tcp_streams_unhold(struct dump *d);
+int tcp_guard_start(struct dump *d);
+void tcp_guard_end(struct dump *d);
 
 bool tcp_end_sent(uint32_t state);     /* we have sent our FIN */
 bool tcp_end_received(uint32_t state); /* we have received the other end's */
