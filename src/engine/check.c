@@ -118,26 +118,6 @@ static int check_area(struct restore *r, const struct task *t, const VmaEntry *v
     return 0;
 }
 
-/* CRIU leaves the vsyscall page in the map; every process has it by itself. */
-static void drop_vsyscall(MmEntry *mm)
-{
-    while (mm->n_vmas && mm->vmas[mm->n_vmas - 1]->status & VMA_VSYSCALL)
-        vma_entry__free_unpacked(mm->vmas[--mm->n_vmas], NULL);
-}
-
-static int check_memory(struct restore *r, struct task *t, struct error *err)
-{
-    uint64_t last = PAGE;
-    drop_vsyscall(t->mm);
-    for (size_t i = 0; i < t->mm->n_vmas; i++) {
-        int n = check_area(r, t, t->mm->vmas[i], last, err);
-        if (n < 0)
-            return n;
-        last = t->mm->vmas[i]->end;
-    }
-    return 0;
-}
-
 /* Pages may only go where the process has private memory: anywhere else they could change what
  * drives it while it still has all rights. */
 static bool page_is_inside(const MmEntry *mm, size_t *area, uint64_t start, uint64_t end)
@@ -154,6 +134,56 @@ static bool page_is_inside(const MmEntry *mm, size_t *area, uint64_t start, uint
         start = v->end;
     }
     return true;
+}
+
+/* CRIU leaves the vsyscall page in the map; every process has it by itself. */
+static void drop_vsyscall(MmEntry *mm)
+{
+    while (mm->n_vmas && mm->vmas[mm->n_vmas - 1]->status & VMA_VSYSCALL)
+        vma_entry__free_unpacked(mm->vmas[--mm->n_vmas], NULL);
+}
+
+static void take_guards(struct restore *r, struct task *t)
+{
+    MmEntry *mm = t->mm;
+    size_t areas = mm->n_vmas;
+    while (areas && mm->vmas[areas - 1]->status & VMA_GUARD)
+        areas--;
+    t->guards = arena_array_of(r->arena, struct page_range, mm->n_vmas - areas);
+    while (mm->n_vmas > areas) {
+        VmaEntry *v = mm->vmas[--mm->n_vmas];
+        t->guards[t->guard_count++] =
+            (struct page_range){v->start, (v->end - v->start) / PAGE, false};
+        vma_entry__free_unpacked(v, NULL);
+    }
+}
+
+static int check_guards(const struct task *t, struct error *err)
+{
+    for (size_t i = 0; i < t->guard_count; i++) {
+        const struct page_range *g = &t->guards[i];
+        size_t area = 0;
+        if (g->start % PAGE || g->count == 0 || g->count > ADDRESS_LIMIT / PAGE ||
+            !page_is_inside(t->mm, &area, g->start, g->start + g->count * PAGE))
+            return error_set(err, EINVAL,
+                             "the checkpoint guards %#" PRIx64 ", where process %d has no memory",
+                             g->start, t->vpid);
+    }
+    return 0;
+}
+
+static int check_memory(struct restore *r, struct task *t, struct error *err)
+{
+    uint64_t last = PAGE;
+    take_guards(r, t);
+    drop_vsyscall(t->mm);
+    for (size_t i = 0; i < t->mm->n_vmas; i++) {
+        int n = check_area(r, t, t->mm->vmas[i], last, err);
+        if (n < 0)
+            return n;
+        last = t->mm->vmas[i]->end;
+    }
+    return check_guards(t, err);
 }
 
 static int add_pages(struct restore *r, struct task *t, size_t *room, size_t *area,

@@ -57,3 +57,10 @@ struct firn_pidfd_info {
 #define PR_SET_MDWE 65
 #define PR_GET_MDWE 66
 #endif
+#define FIRN_ANON_VMA_NAME_MAX 80
+
+/* mseal(2), 6.10; the same number everywhere. */
+#define FIRN_SYS_MSEAL 462
+
+/* include/uapi/asm-generic/mman-common.h: madvise(2), 6.13 */
+#define FIRN_MADV_GUARD_INSTALL 102

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/strv.h"
 #include "engine/dump.h"
 #include "engine/kernel.h"
 
@@ -51,6 +52,31 @@ static int vma_file(struct dump *d, struct task *t, const struct vma *v, uint32_
     return dump_path(d, t, link, flags, ret_id, err);
 }
 
+static void note_area(struct json *process, const char *list, const struct vma *v, const char *name)
+{
+    struct json *o = js_object();
+    js_set(o, "start", js_int((int64_t)v->start));
+    js_set(o, "end", js_int((int64_t)v->end));
+    if (name)
+        js_set(o, "name", js_string(name));
+    if (!js_get(process, list))
+        js_set(process, list, js_array());
+    js_push(js_get(process, list), o);
+}
+
+/* What CRIU's images have no place for. */
+static void note_extra(struct dump *d, const struct task *t, const struct vma *v)
+{
+    const char *name = string_after(v->name, "[anon:");
+    if (!name)
+        name = string_after(v->name, "[anon_shmem:");
+    if (name && string_ends(name, "]"))
+        note_area(extra_of(d->extra, "processes", (uint64_t)t->vpid), "names", v,
+                  arena_printf(d->arena, "%.*s", (int)strlen(name) - 1, name));
+    if (v->sealed)
+        note_area(extra_of(d->extra, "processes", (uint64_t)t->vpid), "sealed", v, NULL);
+}
+
 static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry *e,
                    struct error *err)
 {
@@ -58,6 +84,7 @@ static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry
     e->start = v->start, e->end = v->end, e->pgoff = v->offset;
     e->prot = v->prot, e->flags = v->flags, e->status = v->status;
     e->fd = -1;
+    note_extra(d, t, v);
     e->has_madv = v->madvice != 0;
     e->madv = v->madvice;
     if (v->status & VMA_ANON_SHARED) {
@@ -127,6 +154,8 @@ struct page_scan {
     struct task *t;
     size_t room;
     struct page_range *ranges;
+    struct pm_scan_range *guards;
+    size_t guard_count, guard_room;
 };
 
 static void add_range(struct page_scan *s, uint64_t start, uint64_t end, bool readable)
@@ -144,17 +173,18 @@ static void add_range(struct page_scan *s, uint64_t start, uint64_t end, bool re
 
 /* Pages that carry content of the process's own: in memory or swapped, not the zero page, not a
  * clean page of a file. */
-static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool readable)
+static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool readable, uint64_t guard)
 {
     struct pm_scan_range found[512];
+    uint64_t none = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO | guard;
     struct pm_scan_request q = {
         .size = sizeof(q),
         .start = v->start,
         .end = v->end,
         .vec = (uint64_t)(uintptr_t)found,
         .vec_len = ARRAY_LEN(found),
-        .category_inverted = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO,
-        .category_mask = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO,
+        .category_inverted = none,
+        .category_mask = none,
         .category_anyof_mask = PM_SCAN_PAGE_PRESENT | PM_SCAN_PAGE_SWAPPED,
         .return_mask = PM_SCAN_PAGE_PRESENT,
     };
@@ -169,6 +199,52 @@ static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool reada
         q.start = q.walk_end;
     }
     return 0;
+}
+
+/* Pages that kill who touches them (MADV_GUARD_INSTALL). */
+static int scan_guards(struct page_scan *s, int fd, const VmaEntry *v)
+{
+    struct pm_scan_range found[64];
+    struct pm_scan_request q = {
+        .size = sizeof(q),
+        .start = v->start,
+        .end = v->end,
+        .vec = (uint64_t)(uintptr_t)found,
+        .vec_len = ARRAY_LEN(found),
+        .category_mask = PM_SCAN_PAGE_GUARD,
+        .return_mask = PM_SCAN_PAGE_GUARD,
+    };
+    while (q.start < v->end) {
+        int n = ioctl(fd, PAGEMAP_SCAN_IOCTL, &q);
+        if (n < 0)
+            return -errno;
+        for (int i = 0; i < n; i++) {
+            array_reserve(s->guards, s->guard_count, s->guard_room);
+            s->guards[s->guard_count++] = found[i];
+        }
+        if (q.walk_end <= q.start)
+            break;
+        q.start = q.walk_end;
+    }
+    return 0;
+}
+
+static void add_guards(struct page_scan *s)
+{
+    MmEntry *mm = s->t->mm;
+    VmaEntry **all = arena_array_of(s->d->arena, VmaEntry *, mm->n_vmas + s->guard_count);
+    VmaEntry *guards = arena_array_of(s->d->arena, VmaEntry, s->guard_count);
+    memcpy(all, mm->vmas, mm->n_vmas * sizeof(*all));
+    for (size_t i = 0; i < s->guard_count; i++) {
+        vma_entry__init(&guards[i]);
+        guards[i].start = s->guards[i].start;
+        guards[i].end = s->guards[i].end;
+        guards[i].status = VMA_GUARD;
+        guards[i].fd = -1;
+        all[mm->n_vmas++] = &guards[i];
+    }
+    mm->vmas = all;
+    free(s->guards);
 }
 
 /* For kernels before 6.7: one 64-bit word a page (Documentation/admin-guide/mm/pagemap.rst).
@@ -208,14 +284,18 @@ int dump_find_pages(struct dump *d, struct task *t, struct error *err)
             v->status & (VMA_VDSO | VMA_VVAR))
             continue;
         bool readable = v->prot & PROT_READ;
-        int r = scan_ioctl(&s, fd, v, readable);
+        /* Kernels before 6.13 know no guard pages. */
+        int r = scan_guards(&s, fd, v);
+        r = scan_ioctl(&s, fd, v, readable, r < 0 ? 0 : PM_SCAN_PAGE_GUARD);
         if (r == -ENOTTY || r == -EINVAL)
             r = scan_words(&s, fd, v, readable);
         if (r < 0) {
             free(s.ranges);
+            free(s.guards);
             return error_errno(err, -r, "cannot find the pages of process %d", t->vpid);
         }
     }
+    add_guards(&s);
     t->pages = arena_memdup(d->arena, s.ranges, t->page_range_count * sizeof(*s.ranges));
     free(s.ranges);
     for (size_t i = 0; i < t->page_range_count; i++)

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "engine/hoard.h"
+#include "engine/kernel.h"
 #include "engine/vma.h"
 
 #define CHUNK  (1u << 20)
@@ -383,6 +384,11 @@ static int finish_areas(struct builder *w)
         const VmaEntry *v = w->t->mm->vmas[i];
         if (!(v->status & (VMA_VDSO | VMA_VVAR)))
             n = finish_area(w, v);
+    }
+    for (size_t i = 0; n == 0 && i < w->t->guard_count; i++) {
+        n = room_for(w, 1);
+        batch_call(w->b, "guard its memory", SYS_madvise, w->t->guards[i].start,
+                   w->t->guards[i].count * PAGE, FIRN_MADV_GUARD_INSTALL);
     }
     for (size_t i = 0; n == 0 && i < w->r->nursery_count; i++) {
         n = room_for(w, 1);

@@ -8,6 +8,7 @@ const struct state_part *const process_state[] = {
 const struct state_part *const timer_state[] = {
     &state_interval_timers,
     &state_posix_timers,
+    &state_memory_protection,
     NULL,
 };
 

@@ -40,6 +40,8 @@ struct task {
     FdinfoEntry **fds;
     size_t fd_count;
     struct page_range *pages;
+    struct page_range *guards; /* a restore: MADV_GUARD_INSTALL */
+    size_t guard_count;
     size_t page_range_count;
     uint32_t files_id, pages_id;
 };

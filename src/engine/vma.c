@@ -50,7 +50,7 @@ static bool parse_header(const char *line, struct vma *v)
     return true;
 }
 
-enum flag_meaning { FLAG_IGNORE, FLAG_MAP, FLAG_MADVISE, FLAG_LOCKED, FLAG_REFUSE };
+enum flag_meaning { FLAG_IGNORE, FLAG_MAP, FLAG_MADVISE, FLAG_LOCKED, FLAG_SEALED, FLAG_REFUSE };
 
 /* VmFlags of proc(5) that say something a new mapping would not have by itself. */
 static const struct vm_flag {
@@ -77,7 +77,7 @@ static const struct vm_flag {
     {"ui", FLAG_REFUSE, 0, "memory watched by userfaultfd"},
     {"uw", FLAG_REFUSE, 0, "memory watched by userfaultfd"},
     {"ss", FLAG_REFUSE, 0, "a shadow stack"},
-    {"sl", FLAG_REFUSE, 0, "sealed memory (mseal)"},
+    {"sl", FLAG_SEALED, 0, NULL},
 };
 
 static const char *apply_vm_flag(struct vma *v, const char *name)
@@ -90,6 +90,7 @@ static const char *apply_vm_flag(struct vma *v, const char *name)
             v->flags |= (uint32_t)f->value;
         else if (f->meaning == FLAG_MADVISE)
             v->madvice |= 1ull << f->value;
+        v->sealed = v->sealed || f->meaning == FLAG_SEALED;
         return f->refusal;
     }
     return NULL;
@@ -122,7 +123,9 @@ static const char *classify(struct vma *v)
             v->status |= VMA_HEAP;
         if (string_equal(v->name, "[stack]"))
             v->status |= VMA_STACK;
-    } else if (string_equal(v->name, "/dev/zero (deleted)") && v->flags & MAP_SHARED) {
+    } else if ((string_equal(v->name, "/dev/zero (deleted)") ||
+                string_starts(v->name, "[anon_shmem:")) &&
+               v->flags & MAP_SHARED) {
         v->status |= VMA_ANON_SHARED;
         v->flags |= MAP_ANONYMOUS;
     } else if (string_starts(v->name, "/SYSV")) {

@@ -21,6 +21,7 @@ enum {
     VMA_SYSVIPC = 1 << 10,
     VMA_VVAR = 1 << 12,
     VMA_MEMFD = 1 << 14,
+    VMA_GUARD = 1 << 16, /* not an area but a range of MADV_GUARD_INSTALL, behind all areas */
 };
 
 struct vma {
@@ -29,6 +30,7 @@ struct vma {
     uint32_t flags;   /* MAP_* */
     uint32_t status;  /* VMA_* above */
     uint64_t madvice; /* bit n: madvise(n) was said */
+    bool sealed;      /* mseal(2) */
     uint64_t offset;
     dev_t dev;
     ino_t ino;

@@ -14,7 +14,7 @@
 #define MEMBARRIER_GET_REGISTRATIONS (1 << 9)
 
 struct asked {
-    size_t dumpable, thp, personality, membarrier, brk, mdwe;
+    size_t dumpable, thp, personality, membarrier, brk;
     remote_addr subreaper;
 };
 
@@ -25,7 +25,6 @@ static void *ask(struct look *l)
     a->subreaper = look_room(l, int);
     a->dumpable = batch_try(b, SYS_prctl, PR_GET_DUMPABLE);
     a->thp = batch_try(b, SYS_prctl, PR_GET_THP_DISABLE);
-    a->mdwe = batch_try(b, SYS_prctl, PR_GET_MDWE);
     a->personality = batch_try(b, SYS_personality, 0xffffffff);
     a->membarrier = batch_try(b, SYS_membarrier, MEMBARRIER_GET_REGISTRATIONS);
     a->brk = batch_try(b, SYS_brk, 0);
@@ -39,11 +38,6 @@ static int take(struct look *l, void *asked, struct error *err)
     const struct asked *a = asked;
     const struct batch *b = l->batch;
     TaskCoreEntry *tc = l->thread->core->tc;
-    if (batch_result(b, a->mdwe) > 0)
-        return error_set(err, ENOTSUP,
-                         "process %d of container %s forbade itself to make memory executable "
-                         "(PR_SET_MDWE), which firn cannot restore yet",
-                         l->task->vpid, l->dump->options.name);
     tc->personality = (uint32_t)batch_result(b, a->personality);
     tc->has_child_subreaper = true;
     tc->child_subreaper = *look_local(l, int, a->subreaper) != 0;
