@@ -73,6 +73,8 @@ if [ -z "$selected" ]; then
 fi
 # shellcheck disable=SC2086 # words
 tests/run --build "$build" --results "$results" $selected || true
+# shellcheck disable=SC2086
+tests/run --user --build "$build" --results "$results" $selected || true
 
 if [ $fast = no ]; then
     check "build/sanitizers" build_in "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds firn and shows what it is for: a container that counts survives being written to disk.
-# Needs nothing but a shell; keeps its data apart from yours and removes it at the end.
+# Needs nothing but a shell, and root only while packages are missing; keeps its data apart from yours and removes it at the end.
 #
 #   ./demo.sh          the demonstration
 #   ./demo.sh --keep   leaves the demonstration's data in place, for a look around
@@ -17,9 +17,11 @@ case ${1:-} in
     ;;
 esac
 
-if [ "$(id -u)" != 0 ]; then
+# Root is needed for installing packages only.
+if [ "$(id -u)" != 0 ] && [ -n "$(tools/install-dependencies --list build)" ]; then
     command -v sudo >/dev/null 2>&1 && exec sudo ./demo.sh "$@"
-    echo "The demonstration has to run as root (and there is no sudo here)." >&2
+    echo "Packages are missing, and there is no sudo here. As root, run:" >&2
+    echo "    $PWD/tools/install-dependencies build" >&2
     exit 1
 fi
 
@@ -60,6 +62,9 @@ clean_up() {
         exit $status
     fi
     firn rm -f -a >/dev/null 2>&1 || true
+    if [ "$(id -u)" != 0 ]; then # what is in there may belong to this user's subordinate ids
+        "$FIRN" unshare rm -rf "$place"
+    fi
     rm -rf "$place"
     exit $status
 }

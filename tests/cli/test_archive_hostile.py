@@ -101,8 +101,10 @@ def test_links_in_the_layer_and_volumes(t):
         check([1 for i, _ in members if i.name == name], f"the archive has no {name}")
         refused_or_harmless(t, replaced(members, name, evil), target)
     # what a hard link to /etc/shadow would show
-    with open("/etc/shadow", encoding="utf-8") as f:
-        shadow = f.read()
+    shadow = ""
+    if not t.rootless:
+        with open("/etc/shadow", encoding="utf-8") as f:
+            shadow = f.read()
     r = t.firn("container", "restore", "-i", pack(t, replaced(
         members, "rootfs-diff.tar", inner([entry("h", type_=tarfile.LNKTYPE, link="/etc/shadow")]))),
         rc=None)

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import tarfile
 
-from harness.case import Skip, check, contains, equal
+from harness.case import Skip, check, contains, equal, needs_root
 
 
 def magic(path):
@@ -233,6 +233,7 @@ def test_archive_layout(t):
         equal((stdio[0], stdio[1][:6]), ("/dev/null", "pipe:["))
 
 
+@needs_root("it has no cgroups, so nothing can be paused or limited")
 def test_paused_container(t):
     t.looper("c")
     t.firn("pause", "c")
@@ -251,6 +252,7 @@ def test_accepts_what_podman_accepts(t):
     t.firn("container", "restore", "--tcp-close", "c")
 
 
+@needs_root("it has no cgroups, so nothing can be paused or limited")
 def test_limits_are_applied_again(t):
     t.looper("c", "--memory", "64m", "--pids-limit", "50", "--cpus", "0.5")
 
@@ -274,6 +276,7 @@ def test_limits_are_applied_again(t):
     equal(limits(), ("67108864", "50", "50000"), "the limits after the restore")
 
 
+@needs_root("runc keeps no copy of its seccomp filter, and only root may read filters")
 def test_runc_does_it_too(t):
     runc = ["--runtime", "runc"]
     t.firn(*runc, "run", "-d", "--name", "c", "busybox", "/bin/sh", "-c",

@@ -57,7 +57,8 @@ def test_every_image_of_a_small_container(t):
 
 def test_every_image_of_many_objects(t):
     guests = ("threads", "signals", "posix-timers", "pipes", "files", "shared-memory",
-              "file-mapping", "zombies", "sessions", "seccomp", "credentials")
+              "file-mapping", "zombies", "sessions", "credentials")
+    guests += () if t.rootless else ("seccomp",)  # only root may read filters of programs
     t.firn("run", "-d", "--name", "c", "guests", "sh", "-c",
            "; ".join(f"/guests/{g} & sleep 0.05" for g in guests) + "; wait; sleep 1000")
     t.wait_for("all guests", lambda: t.logs("c").count("ready") == len(guests))

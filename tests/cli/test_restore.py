@@ -184,9 +184,10 @@ def test_of_restored_containers_behaves_as_any(t):
     t.firn("container", "restore", "-i", archive)
     t.counts_on("c", last)
     equal(t.firn("exec", "c", "echo", "hello").out, "hello\n")
-    t.firn("pause", "c")
-    equal(t.status("c"), "paused")
-    t.firn("unpause", "c")
+    if not t.rootless:
+        t.firn("pause", "c")
+        equal(t.status("c"), "paused")
+        t.firn("unpause", "c")
     t.counts_on("c", t.count("c"))
     equal(t.firn("stop", "-t", "1", "c").out, "c\n")
     equal(t.status("c"), "exited")

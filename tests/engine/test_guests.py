@@ -14,6 +14,10 @@ OPTIONS = {"arguments": ["-e", "GUEST=value"], "terminal": ["-t"],
            # the default profile does not know mseal(2)
            "memory-protection": ["--security-opt", "seccomp=unconfined"]}
 ARGUMENTS = {"arguments": ["one", "", "three words here"]}
+# And of `firn run` by an ordinary user: the kernel tells the path of a deleted socket to whom the
+# network namespace belongs.
+OF_USERS = {"sockets-unix": ["--network", "none"]}
+NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installed"}
 # These are not asked but observed: see test_refused.py and test_workloads.py.
 OTHERS = {"refused", "long-sleep", "sockets-established"}
 
@@ -39,7 +43,8 @@ def cycle(t, name="guest"):
 
 
 def run_guest(t, guest):
-    start(t, guest, *OPTIONS.get(guest, []), arguments=ARGUMENTS.get(guest, ()))
+    more = OF_USERS.get(guest, []) if t.rootless else []
+    start(t, guest, *OPTIONS.get(guest, []), *more, arguments=ARGUMENTS.get(guest, ()))
     ask(t, 1)
     for n in range(CYCLES):
         cycle(t)
@@ -52,6 +57,7 @@ def make_test(guest):
     def test(t):
         run_guest(t, guest)
     test.seconds = 120
+    test.needs_root = NEEDS_ROOT.get(guest)
     return test
 
 

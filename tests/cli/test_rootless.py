@@ -1,0 +1,315 @@
+"""firn started by ordinary users, made for these tests, with nothing configured for them. The other
+tests run as one of them with `tests/run --user`."""
+
+import copy
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+
+from harness.case import Failed, Result, Skip, check, contains, equal, matches
+from harness.user import User
+
+LOOP = "i=0; while true; do echo $i; i=$((i+1)); sleep 0.05; done"
+
+
+class Account(User):
+    """A user with firn and the busybox image."""
+
+    def __init__(self, t, name, **options):
+        super().__init__(name, **options)
+        self.t = t
+
+    def __enter__(self):
+        if self.t.rootless:
+            raise Skip("making users needs root")
+        super().__enter__()
+        shutil.copy(self.t.program, f"{self.home}/firn")
+        self.give(self.t.tars["busybox"], "busybox.tar")
+        self.imported = self.firn("import", "-q", "-c", 'CMD ["sh"]', "busybox.tar", "busybox")
+        return self
+
+    def give(self, path, name):
+        shutil.copy(path, f"{self.home}/{name}")
+        os.chown(f"{self.home}/{name}", self.uid, self.gid)
+
+    def firn(self, *args, rc=0):
+        p = self.run("./firn", *args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.PIPE, timeout=60)
+        r = Result(args, p.returncode, p.stdout.decode(errors="replace"),
+                   p.stderr.decode(errors="replace"))
+        if rc is not None and r.rc != rc:
+            raise Failed(f"exit code is not {rc}:\n{r}")
+        return r
+
+    def looper(self, name="c", *options):
+        self.firn("run", "-d", "--name", name, *options, "busybox", "sh", "-c", LOOP)
+        self.t.wait_for("a count", lambda: len(self.count(name)) > 3)
+
+    def count(self, name):
+        lines = self.firn("logs", name).lines
+        for n, line in enumerate(lines):
+            equal(line, str(n), f"line {n} of the count")
+        return lines
+
+    def goes_on(self, name="c"):
+        before = len(self.count(name))
+        self.t.wait_for("the count to go on", lambda: len(self.count(name)) > before)
+
+    def holder(self):
+        with open(f"{self.runroot}/holder", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
+    def init(self, name):
+        return int(self.firn("inspect", "--format", "{{.State.Pid}}", name).out)
+
+
+def test_nothing_configured(t):
+    with Account(t, "firn-a") as user:
+        user.looper()
+        equal(os.stat(f"/proc/{user.init('c')}").st_uid, user.uid, "whose process it is")
+        equal(oct(os.stat(user.runroot).st_mode & 0o777), "0o700", "the run directory's mode")
+        check(os.path.isdir(f"{user.home}/.local/share/firn"), "the store is elsewhere")
+        for _ in range(5):
+            user.firn("container", "checkpoint", "c")
+            user.firn("container", "restore", "c")
+            user.goes_on()
+        user.firn("container", "checkpoint", "-e", "c.tar.zst", "c")
+        equal(os.stat(f"{user.home}/c.tar.zst").st_uid, user.uid, "the archive's owner")
+        user.firn("rm", "c")
+        user.firn("container", "restore", "-i", "c.tar.zst")
+        user.firn("container", "restore", "-i", "c.tar.zst", "-n", "second")
+        user.goes_on("c")
+        user.goes_on("second")
+        matches(user.firn("exec", "c", "grep", "Seccomp", "/proc/1/status").out, r"Seccomp:\s+2")
+        user.firn("stop", "-t", "0", "-a")
+        user.firn("rm", "-a")
+        equal([m for m in open("/proc/self/mountinfo", encoding="utf-8") if user.home in m], [],
+              "mounts on the host")
+
+
+def test_unshare(t):
+    with Account(t, "firn-a") as user:
+        equal(user.firn("unshare", "id", "-u").out, "0\n")
+        user.firn("unshare", "sh", "-c", "exit 7", rc=7)
+        user.firn("unshare", "nosuchprogram", rc=127)
+        maps = user.firn("unshare", "cat", "/proc/self/uid_map").lines
+        equal((maps[0].split(), len(maps)), (["0", str(user.uid), "1"], 2), "the map")
+        equal(user.firn("unshare", "pwd").out.strip(), user.home, "the directory")
+    t.fails("unshare", "true", err="please use unshare with rootless")
+
+
+def test_the_holder_may_die(t):
+    with Account(t, "firn-a") as user:
+        user.looper()
+        first = user.holder()
+        os.kill(first, signal.SIGKILL)
+        user.goes_on()
+        check(user.holder() != first, "there is no new holder")
+        user.firn("container", "checkpoint", "c")
+        os.kill(user.holder(), signal.SIGKILL)
+        user.firn("container", "restore", "c")
+        user.goes_on()
+        user.firn("rm", "-f", "-t", "0", "c")
+
+
+def test_a_run_directory_of_somebody_else(t):
+    with Account(t, "firn-a") as user:
+        os.kill(user.holder(), signal.SIGKILL)
+        shutil.rmtree(user.runroot)
+        os.mkdir(user.runroot, 0o777)
+        r = user.firn("ps", rc=125)
+        contains(r.err, f"cannot use {user.runroot}: it belongs to uid 0")
+        os.rmdir(user.runroot)
+        os.symlink(user.home, user.runroot)
+        contains(user.firn("ps", rc=125).err, "it is no directory")
+        os.unlink(user.runroot)
+        os.mkdir(f"{user.home}/run", 0o700)
+        os.chown(f"{user.home}/run", user.uid, user.gid)
+        r = user.run("env", f"XDG_RUNTIME_DIR={user.home}/run", "./firn", "ps",
+                     stdout=subprocess.DEVNULL)
+        equal(r.returncode, 0)
+        check(os.path.exists(f"{user.home}/run/firn/holder"), "XDG_RUNTIME_DIR is not used")
+        r = user.run("env", "XDG_RUNTIME_DIR=/root", "./firn", "ps", stdout=subprocess.DEVNULL)
+        equal(r.returncode, 0, "with the run directory of root")
+
+
+def test_without_subordinate_ids(t):
+    with Account(t, "firn-a", subordinate=False) as user:
+        contains(user.imported.err, "no subordinate ids")
+        contains(user.imported.err, "usermod --add-subuids")
+        user.looper()
+        user.firn("container", "checkpoint", "c")
+        user.firn("container", "restore", "c")
+        user.goes_on()
+        equal(user.firn("exec", "c", "id", "-u").out, "0\n")
+        r = user.firn("run", "--rm", "-u", "1000", "busybox", "id", rc=None)
+        check(r.rc != 0, f"{r}")
+        contains(user.firn("check").out, "usermod --add-subuids")
+        user.firn("rm", "-f", "-t", "0", "c")
+
+
+def test_limits_are_not_silently_ignored(t):
+    with Account(t, "firn-a") as user:
+        r = user.firn("run", "--rm", "--memory", "64m", "busybox", "true")
+        contains(r.err, "Resource limits are not applied")
+        user.looper()
+        contains(user.firn("pause", "c", rc=125).err, "needs the freezer of a cgroup")
+        user.firn("rm", "-f", "-t", "0", "c")
+
+
+def test_check(t):
+    with Account(t, "firn-a") as user:
+        out = user.firn("check").out
+        contains(out, "Checkpoint and restore work on this machine for this user.")
+        matches(out, r"subordinate ids +yes")
+
+
+def test_from_root_to_users_and_back(t):
+    """Numbers of users and groups are the container's own, whoever runs it."""
+    work = "chown 1000:2000 /data; touch /v/f; chown 1000 /v/f; " + LOOP
+    t.firn("run", "-d", "--name", "c", "-v", "vol:/v", "busybox", "sh", "-c", work)
+    t.wait_for_log("c", "3")
+    archive = t.path("c.tar.zst")
+    t.firn("container", "checkpoint", "-e", archive, "c")
+    t.firn("rm", "c")
+    t.firn("volume", "rm", "vol")
+    with Account(t, "firn-a") as a, Account(t, "firn-b") as b:
+        for user in (a, b):
+            user.give(archive, "in.tar.zst")
+            image = t.path("image.tar")
+            if not os.path.exists(image):
+                t.firn("save", "-q", "-o", image, "busybox")
+            user.firn("rmi", "-f", "busybox")
+            user.give(image, "image.tar")
+            user.firn("load", "-q", "-i", "image.tar")
+            user.firn("container", "restore", "-i", "in.tar.zst")
+            user.goes_on()
+            equal(user.firn("exec", "c", "stat", "-c", "%u:%g", "/data", "/v/f").lines,
+                  ["1000:2000", "1000:0"], f"owners for {user.name}")
+            user.firn("container", "checkpoint", "-e", "out.tar.zst", "c")
+            user.firn("rm", "-v", "c")
+            shutil.copy(f"{user.home}/out.tar.zst", archive)
+    t.firn("container", "restore", "-i", archive)
+    t.counts_on("c", t.count("c"))
+    equal(t.firn("exec", "c", "stat", "-c", "%u:%g", "/data", "/v/f").lines,
+          ["1000:2000", "1000:0"], "owners for root again")
+
+
+test_from_root_to_users_and_back.seconds = 150
+
+
+# Hostile archives ---------------------------------------------------------------------------------
+
+def changed(source, target, change):
+    """A copy of an archive in which `change(config)` was done to the container's config."""
+    with tarfile.open(source) as tar:
+        members = [(copy.copy(m), tar.extractfile(m).read() if m.isreg() else None)
+                   for m in tar.getmembers()]
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        for info, data in members:
+            if info.name == "config.dump":
+                config = json.loads(data)
+                change(config)
+                data = json.dumps(config).encode()
+            elif info.name == "spec.dump":
+                spec = {"spec": json.loads(data)}
+                change(spec)
+                data = json.dumps(spec["spec"]).encode()
+            if data is not None:
+                info.size = len(data)
+            tar.addfile(info, io.BytesIO(data) if data is not None else None)
+
+
+def add_mount(config):
+    config["spec"].setdefault("mounts", []).append(
+        {"destination": "/data", "type": "bind", "source": "/etc", "options": ["rbind", "rw"]})
+
+
+def add_devices(config):
+    linux = config["spec"]["linux"]
+    linux["devices"] = [{"path": "/dev/kmsg2", "type": "c", "major": 1, "minor": 11,
+                         "fileMode": 0o666, "uid": 0, "gid": 0}]
+    linux.setdefault("resources", {})["devices"] = [{"allow": True, "access": "rwm"}]
+    config["privileged"] = True
+    config["mountAllDevices"] = True
+
+
+def add_capabilities(config):
+    every = ["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE",
+             "CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_MKNOD"]
+    config["spec"]["process"]["capabilities"] = {
+        k: every for k in ("bounding", "effective", "permitted", "inheritable", "ambient")}
+
+
+def join_host(config):
+    config["spec"]["linux"]["namespaces"] = [{"type": "mount"}]
+
+
+def join_paths(config):
+    config["spec"]["linux"]["namespaces"] = [
+        {"type": "mount", "path": "/proc/1/ns/mnt"}, {"type": "pid", "path": "/proc/1/ns/pid"}]
+
+
+def be_another(config):
+    config["user"] = "5000000"
+    config["spec"]["process"]["user"] = {"uid": 5000000, "gid": 5000000}
+
+
+def own_maps(config):
+    config["spec"]["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    config["spec"]["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    config["spec"]["linux"]["namespaces"].append({"type": "user"})
+
+
+def hooks(config):
+    config["spec"]["hooks"] = {
+        k: [{"path": "/bin/touch", "args": ["touch", "/tmp/hooked"]}]
+        for k in ("prestart", "createRuntime", "poststart", "poststop")}
+
+
+ATTACKS = (add_mount, add_devices, add_capabilities, join_host, join_paths, be_another, own_maps,
+           hooks)
+
+
+def test_hostile_archives_gain_nothing(t):
+    """Whatever an archive asks for, its programs can do no more than the user who restores it."""
+    secret = "/etc/firn-secret"
+    with Account(t, "firn-a") as user:
+        user.looper()
+        user.firn("container", "checkpoint", "-e", "good.tar", "-c", "none", "c")
+        user.firn("rm", "c")
+        try:
+            with open(secret, "w", encoding="utf-8") as f:
+                os.chmod(secret, 0o600)
+                f.write("secret")
+            for attack in ATTACKS:
+                changed(f"{user.home}/good.tar", f"{user.home}/bad.tar", attack)
+                attempt(user, attack.__name__, secret)
+        finally:
+            os.unlink(secret)
+        check(not os.path.exists("/tmp/hooked") or os.stat("/tmp/hooked").st_uid == user.uid,
+              "a hook ran as somebody else")
+
+
+test_hostile_archives_gain_nothing.seconds = 150
+
+
+def attempt(user, name, secret):
+    r = user.firn("container", "restore", "-i", "bad.tar", rc=None)
+    check(r.rc in (0, 125, 126, 127), f"{name}: {r}")
+    if r.rc:
+        check(r.errors == 1, f"{name}: not one clear sentence: {r.err}")
+        equal(user.firn("ps", "-a", "-q").out, "", f"{name}: containers after the failed import")
+        return
+    equal(os.stat(f"/proc/{user.init('c')}").st_uid, user.uid, f"{name}: whose process it is")
+    script = ("cat /data/firn-secret; echo x >/data/firn-written; "
+              f"cat /proc/1/root{secret}; mknod /tmp/mem c 1 1 && cat /tmp/mem | head -c 1; "
+              "head -c 1 /dev/kmsg2; head -c 1 /dev/vda; head -c 1 /dev/sda")
+    out = user.firn("exec", "c", "sh", "-c", script, rc=None).out
+    equal(out, "", f"{name}: what it could read")
+    check(not os.path.exists("/etc/firn-written"), f"{name}: it wrote to /etc")
+    user.firn("rm", "-f", "-t", "0", "c")
