@@ -30,6 +30,33 @@ static bool arrives(int fd, const char *text)
            memcmp(buffer, text, strlen(text)) == 0;
 }
 
+static bool is_member(int fd, int level, const void *group, socklen_t size)
+{
+    struct group_filter f = {.gf_interface = 1};
+    socklen_t length = sizeof(f);
+    memcpy(&f.gf_group, group, size);
+    return getsockopt(fd, level, MCAST_MSFILTER, &f, &length) == 0;
+}
+
+static struct sockaddr_in group = {.sin_family = AF_INET};
+static struct sockaddr_in6 group_six = {.sin6_family = AF_INET6};
+
+static void join(int fd, int level, const void *at, socklen_t size)
+{
+    struct group_req q = {.gr_interface = 1};
+    memcpy(&q.gr_group, at, size);
+    guest_need(setsockopt(fd, level, MCAST_JOIN_GROUP, &q, sizeof(q)) == 0, "a group");
+}
+
+static void check_groups(void)
+{
+    struct sockaddr_in other = {.sin_family = AF_INET, .sin_addr = {htonl(0xefff0002)}};
+    guest_check(is_member(bound, SOL_IP, &group, sizeof(group)), "the socket has left its group");
+    guest_check(!is_member(bound, SOL_IP, &other, sizeof(other)), "the socket is in another group");
+    guest_check(is_member(six, SOL_IPV6, &group_six, sizeof(group_six)),
+                "the IPv6 socket has left its group");
+}
+
 static void verify(void)
 {
     struct sockaddr_in name = {0};
@@ -52,6 +79,7 @@ static void verify(void)
     guest_check(number(six, IPPROTO_IPV6, IPV6_V6ONLY) == 1, "IPV6_V6ONLY is lost");
     guest_check(number(six, IPPROTO_IPV6, IPV6_RECVPKTINFO) == 1, "IPV6_RECVPKTINFO is lost");
     guest_check(number(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS) == 9, "IPV6_UNICAST_HOPS is lost");
+    check_groups();
     if (ping >= 0)
         guest_check(number(ping, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_ICMP, "no ping socket");
     if (lite >= 0)
@@ -92,6 +120,10 @@ int main(void)
     connected = socket(AF_INET, SOCK_DGRAM, 0);
     guest_need(connect(connected, (struct sockaddr *)&bound_at, size) == 0, "a connected socket");
     prepare_six();
+    group.sin_addr.s_addr = htonl(0xefff0001);
+    inet_pton(AF_INET6, "ff02::4711", &group_six.sin6_addr);
+    join(bound, SOL_IP, &group, sizeof(group));
+    join(six, SOL_IPV6, &group_six, sizeof(group_six));
     ping = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
     lite = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
     if (lite >= 0)

@@ -209,13 +209,14 @@ static int dump_tcp(struct dump *d, const struct descriptor *f, int fd, InetSkEn
     return 0;
 }
 
-static int dump_datagram(int fd, InetSkEntry *e)
+static int dump_datagram(struct dump *d, int fd, const char *name, InetSkEntry *e,
+                         struct error *err)
 {
     short now = poll_now(fd);
     e->state = e->n_dst_addr ? TCP_STATE_ESTABLISHED : TCP_STATE_CLOSE;
     e->has_shutdown = now & POLLRDHUP;
     e->shutdown = now & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
-    return 0;
+    return multicast_dump(d, fd, name, e, err);
 }
 
 static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
@@ -248,7 +249,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
         return r;
     return kind.protocol == IPPROTO_TCP && kind.type == SOCK_STREAM
                ? dump_tcp(d, f, fd, e, peer, err)
-               : dump_datagram(fd, e);
+               : dump_datagram(d, fd, name, e, err);
 }
 
 /* ---- restore ---- */
@@ -256,6 +257,12 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
 static bool is_tcp(const InetSkEntry *e)
 {
     return e->type == SOCK_STREAM;
+}
+
+static bool is_kept(const struct restore *r, const InetSkEntry *e)
+{
+    return is_tcp(e) && e->state != TCP_STATE_LISTEN && e->state != TCP_STATE_CLOSE &&
+           e->state != TCP_STATE_SYN_SENT && r->options.tcp_established;
 }
 
 /* Refused before anything is done: what is wrong, and what the options do not allow. */
@@ -277,6 +284,10 @@ static int check(struct restore *r, const FileEntry *entry, struct error *err)
         return error_set(err, ENOTSUP,
                          "the checkpoint holds a TCP connection with %s: use --tcp-established to "
                          "bring it back, or --tcp-close to have it closed",
+                         inet_text(r->arena, &peer));
+    if (is_kept(r, e) && !image_exists(r->dirfd, IMAGE_TCP_STREAM, e->ino))
+        return error_set(err, EINVAL,
+                         "the checkpoint lacks the state of its TCP connection with %s",
                          inet_text(r->arena, &peer));
     return 0;
 }
@@ -400,6 +411,8 @@ static int set_up_datagram(struct maker *m, int fd, int copy, const InetSkEntry 
                            struct error *err)
 {
     int n = bind_again(m, fd, copy, e, err);
+    if (n == 0)
+        n = multicast_restore(m, copy, e, err);
     if (n == 0 && e->n_dst_addr)
         n = connect_again(m, copy, e, err);
     if (n == 0 && e->has_shutdown && e->shutdown)

@@ -34,3 +34,8 @@ int tcp_stream_dump(struct dump *d, const struct descriptor *f, int fd, InetSkEn
 /* engine/resources/tcp-restore.c: into a new socket (`fd` is our copy), which stays in repair mode
  * until tcp_streams_go. */
 int tcp_stream_restore(struct maker *m, int fd, InetSkEntry *e, struct error *err);
+
+/* engine/resources/multicast.c: the groups a socket is in. */
+int multicast_dump(struct dump *d, int fd, const char *name, const InetSkEntry *e,
+                   struct error *err);
+int multicast_restore(struct maker *m, int fd, const InetSkEntry *e, struct error *err);
