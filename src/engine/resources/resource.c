@@ -37,7 +37,7 @@ static const struct {
     const char *link; /* how the /proc link begins */
     const char *what, *advice;
 } refused[] = {
-    {"anon_inode:[fanotify]", "a fanotify group", ""},
+    {"anon_inode:[fanotify]", "a fanotify group", " (inotify is saved)"},
     {"anon_inode:[io_uring]", "an io_uring instance",
      " (programs based on libuv run without it when UV_USE_IO_URING=0 is set)"},
     {"anon_inode:[userfaultfd]", "a userfaultfd", ""},
