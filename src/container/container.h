@@ -41,8 +41,8 @@ struct container {
     char *name;
     int64_t created_at;
     struct json
-        *config; /* libpod ContainerConfig document, see config.h; read-only after creation */
-    struct json *spec;   /* what container_prepare wrote to config.json; NULL: not prepared by us */
+        *config;       /* libpod ContainerConfig document, see config.h; read-only after creation */
+    struct json *spec; /* what container_prepare wrote to config.json; NULL: not prepared by us */
     struct container_facts facts;
     char *directory;     /* <root>/containers/<id> */
     char *run_directory; /* <runroot>/containers/<id>; the bundle the runtime sees */

@@ -112,7 +112,7 @@ struct dump {
     size_t tty_count, tty_room;
     uint32_t next_pages_id;
     uint64_t bytes_written; /* of memory, for the progress */
-    struct json *extra; /* see extra.h */
+    struct json *extra;     /* see extra.h */
     bool ended;
     int64_t frozen_at_us;
     struct dump_stats stats;
