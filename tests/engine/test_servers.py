@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 
-from harness.case import Skip, check, equal
+from harness.case import Skip, check, equal, needs_root
 
 CYCLES = 5
 
@@ -98,6 +98,7 @@ def memcached(t, *options):
         memcached_check(client, n + 1)
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_memcached(t):
     memcached(t, "--tcp-established")
 
@@ -111,6 +112,24 @@ def redis_bulk(client):
     return client.line() if size >= 0 else None
 
 
+def test_redis_with_connections_closed(t):
+    port = free_port()
+    path = image(t, "redis-server")
+    t.firn("run", "-d", "--name", "redis", "redis-server", path, "--port", port, "--bind",
+           "127.0.0.1", "--appendonly", "yes", "--dir", "/data", "--save", "")
+    client = Client(t, port)
+    for n in range(KEYS):
+        client.send(b"SET key%d value%d\r\n" % (n, n))
+        equal(client.line(), b"+OK", "set")
+    for _ in range(CYCLES):
+        cycle(t, "redis", "--tcp-close")
+        client = Client(t, port)
+        for n in range(KEYS):
+            client.send(b"GET key%d\r\n" % n)
+            equal(redis_bulk(client), b"value%d" % n, f"key {n}")
+
+
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_redis(t):
     port = free_port()
     path = image(t, "redis-server")
@@ -155,6 +174,7 @@ def nginx_get(client):
     return status, client.file.read(6)
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_nginx(t):
     port = free_port()
     path = image(t, "nginx")

@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 
-from harness.case import check, contains, equal
+from harness.case import check, contains, equal, needs_root
 
 CYCLES = 5
 
@@ -27,6 +27,7 @@ def established(t, *options):
     t.wait_for_log("guest", "ready")
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_established(t):
     established(t)
     for n in range(CYCLES):
@@ -53,6 +54,7 @@ def test_established_is_refused_without_option(t):
         answered(t, "guest", n)
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_restore_of_established_needs_an_option(t):
     established(t)
     t.firn("container", "checkpoint", "--tcp-established", "guest")
@@ -96,6 +98,7 @@ def connect(t, port):
     return t.wait_for("server", attempt)
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_client_outside_notices_nothing(t):
     port = free_port()
     t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))

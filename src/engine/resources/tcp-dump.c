@@ -147,6 +147,13 @@ int tcp_streams_hold(struct dump *d, struct error *err)
         int r = hold(d, h);
         if (r == 0 && h->socket->state == TCP_STATE_CLOSE) /* reset since we looked */
             js_set(extra_of(d->extra, "sockets", h->socket->id), "closed", js_bool(true));
+        if (r == -EPERM)
+            return error_set(
+                err, EPERM,
+                "the TCP connection of port %u of container %s with port %u cannot be "
+                "kept: that needs CAP_NET_ADMIN over the network namespace, so root, or "
+                "a container with --network none; --tcp-close closes it instead",
+                h->socket->src_port, d->options.name, h->socket->dst_port);
         if (r < 0)
             return error_errno(err, -r,
                                "cannot read the state of the TCP connection of port %u of "

@@ -113,16 +113,29 @@ static int fill(int fd, int queue, const char *data, size_t size)
     return r;
 }
 
+/* Beyond net.core.[rw]mem_max only with CAP_NET_ADMIN in the initial user namespace. */
+static bool grow(int fd, int forced, int plain, int size, uint32_t needed)
+{
+    int got = 0;
+    socklen_t length = sizeof(got);
+    if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof(size)) == 0)
+        return true;
+    setsockopt(fd, SOL_SOCKET, plain, &size, sizeof(size));
+    return getsockopt(fd, SOL_SOCKET, plain, &got, &length) == 0 && (uint32_t)got / 2 >= needed;
+}
+
 /* Room for what was in the queues; afterwards a buffer grows by itself again if it did before. */
-static void make_room(int fd, const SkOptsEntry *o, const TcpStreamEntry *s)
+static int make_room(int fd, const SkOptsEntry *o, const TcpStreamEntry *s)
 {
     int receive = (int)(o->so_rcvbuf / 2), send = (int)(o->so_sndbuf / 2);
     int lock = o->has_so_buf_lock ? (int)o->so_buf_lock : 0;
     receive = receive < (int)s->inq_len * 2 ? (int)s->inq_len * 2 : receive;
     send = send < (int)s->outq_len * 2 ? (int)s->outq_len * 2 : send;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof(receive));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof(send));
+    if (!grow(fd, SO_RCVBUFFORCE, SO_RCVBUF, receive, s->inq_len) ||
+        !grow(fd, SO_SNDBUFFORCE, SO_SNDBUF, send, s->outq_len))
+        return -ENOBUFS;
     setsockopt(fd, SOL_SOCKET, FIRN_SO_BUF_LOCK, &lock, sizeof(lock));
+    return 0;
 }
 
 static int repair(const struct restore *r, int fd, const InetSkEntry *e, const struct stream *s)
@@ -138,7 +151,8 @@ static int repair(const struct restore *r, int fd, const InetSkEntry *e, const s
         n = connect_quietly(r, fd, e);
     if (n == 0)
         n = set_negotiated(fd, t);
-    make_room(fd, e->opts, t);
+    if (n == 0)
+        n = make_room(fd, e->opts, t);
     if (n == 0)
         n = fill(fd, TCP_RECV_QUEUE, s->received, t->inq_len);
     if (n == 0)
@@ -172,6 +186,12 @@ int tcp_stream_restore(struct maker *m, int fd, InetSkEntry *e, struct error *er
         return n;
     n = repair(r, fd, e, &s);
     inet_destination(r, e, &peer);
+    if (n == -ENOBUFS)
+        return error_set(err, ENOBUFS,
+                         "what is on the way in the TCP connection of process %d from port %u is "
+                         "more than an ordinary user may have in a queue: root can raise "
+                         "net.core.rmem_max and net.core.wmem_max",
+                         m->task->vpid, e->src_port);
     if (n < 0)
         return error_errno(err, -n,
                            "the TCP connection of process %d from port %u to %s cannot be brought "

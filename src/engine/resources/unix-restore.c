@@ -2,12 +2,15 @@
  * was, by connecting to a listening socket of that name. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -394,6 +397,41 @@ static size_t fill_control(struct maker *m, const struct socket_packet *p, struc
     return used + CMSG_SPACE(sizeof(sender));
 }
 
+static void name_sender(struct msghdr *h, pid_t pid)
+{
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(h); at; at = CMSG_NXTHDR(h, at))
+        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_CREDENTIALS)
+            memcpy(CMSG_DATA(at) + offsetof(struct ucred, pid), &pid, sizeof(pid));
+}
+
+/* Only who is root of a pid namespace may speak in another process's name, so an ordinary user does
+ * it from within the container's. Returns 0 or an errno. */
+static int send_inside(const struct maker *m, const struct socket_packet *p, int sender,
+                       struct msghdr *h)
+{
+    const struct task *t = tree_find(&m->restore->tree, (pid_t)p->pid);
+    pid_t helper = fork();
+    if (helper == 0) {
+        _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, m->restore->init, 0);
+        if (setns(pidfd, CLONE_NEWPID) < 0)
+            _exit(errno);
+        pid_t inner = fork();
+        if (inner == 0) {
+            name_sender(h, t ? t->vpid : getpid());
+            ssize_t sent = sendmsg(sender, h, MSG_DONTWAIT | MSG_NOSIGNAL);
+            _exit(sent == (ssize_t)p->size ? 0 : sent < 0 ? errno : EIO);
+        }
+        int status;
+        _exit(inner > 0 && waitpid(inner, &status, 0) == inner && WIFEXITED(status)
+                  ? WEXITSTATUS(status)
+                  : EIO);
+    }
+    int status;
+    return helper > 0 && waitpid(helper, &status, 0) == helper && WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : EIO;
+}
+
 static int send_packet(struct maker *m, int copy, const UnixSkEntry *e,
                        const struct socket_packet *p, struct error *err)
 {
@@ -413,8 +451,11 @@ static int send_packet(struct maker *m, int copy, const UnixSkEntry *e,
                        .msg_control = c.data,
                        .msg_controllen = fill_control(m, p, &c)};
     ssize_t sent = sendmsg(sender, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent != (ssize_t)p->size)
-        return error_errno(err, sent < 0 ? errno : EIO,
+    int code = sent == (ssize_t)p->size ? 0 : sent < 0 ? errno : EIO;
+    if (code == EPERM && p->pid >= 0)
+        code = send_inside(m, p, sender, &h);
+    if (code)
+        return error_errno(err, code,
                            "cannot put back what was in the queue of a unix socket of process %d",
                            m->task->vpid);
     return 0;
