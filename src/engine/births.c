@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "engine/hoard.h"
 #include "engine/kernel.h"
 #include "engine/restore.h"
@@ -58,6 +59,7 @@ static int take(struct restore *r, struct puppet *p, struct error *err)
 int restore_take_init(struct restore *r, struct error *err)
 {
     int n = wait_for_exec(r, err);
+    r->begin_us = monotonic_us(); /* until here it was the runtime's time */
     if (n == 0)
         n = puppet_settle(r->init, err);
     if (n == 0)

@@ -66,6 +66,7 @@ static const struct {
     int (*run)(struct restore *r, struct error *err);
 } steps[] = {
     {"take the runtime's init at its exec", restore_take_init},
+    {"install the filters that all inherit", restore_inherited_filters},
     {"find its terminal", find_console},
     {"make files without a name", restore_hoard},
     {"make System V objects", restore_ipc},
@@ -89,7 +90,6 @@ static const struct {
 
 int restore_build(struct restore *r, struct error *err)
 {
-    r->begin_us = monotonic_us();
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         int n = steps[i].run(r, err);
         if (n < 0)

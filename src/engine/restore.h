@@ -69,6 +69,8 @@ struct restore {
     size_t end_count, end_room;
     struct tcp_revived *connections; /* resources/tcp-stream.h */
     size_t connection_count, connection_room;
+    int *old_sockets; /* resources/tcp-handover.h */
+    size_t old_socket_count, old_socket_room;
     struct image *ttys; /* TtyInfoEntry */
     SeccompEntry *seccomp;
     struct json *extra;     /* see extra.h; NULL: none */
@@ -90,6 +92,7 @@ struct restore {
     int base_fd; /* above all descriptors of the dump */
     pid_t init;
     bool seccomp_suspended, seized, released;
+    size_t inherited_filters; /* that init had before the others were born of it */
     int64_t begin_us;
     uint64_t bytes_read; /* of memory, for the progress */
     struct engine_restore_stats stats;
@@ -101,6 +104,8 @@ FileEntry *restore_file(const struct restore *r, uint32_t id);
 /* Who has it; NULL if there is no such file. */
 struct offer *restore_offer(const struct restore *r, uint32_t id);
 const SeccompEntry *restore_seccomp(const struct restore *r);
+/* engine/state/seccomp.c */
+int restore_inherited_filters(struct restore *r, struct error *err);
 /* engine/check.c: everything that can be known to be wrong before anything is done. */
 int plan_check(struct restore *r, struct error *err);
 int read_pagemap_head(struct restore *r, enum image_kind kind, uint64_t number,
@@ -138,6 +143,7 @@ int restore_memory(struct restore *r, struct error *err);
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
 /* TCP connections go on; or, if the restore failed, nobody is told. */
+void tcp_handover_fetch(struct restore *r);
 void tcp_streams_go(struct restore *r);
 void tcp_streams_drop(struct restore *r);
 int socket_queues_load(struct restore *r, struct error *err);

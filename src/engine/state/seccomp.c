@@ -121,34 +121,109 @@ static int install(struct revival *v, const SeccompFilter *f, struct error *err)
     return 0;
 }
 
-static int restore(struct revival *v, struct error *err)
+/* The filters of a thread as indexes into the image, oldest first. */
+struct chain {
+    uint32_t filters[FILTERS_MAX];
+    size_t count;
+};
+
+static int chain_of(const struct restore *r, const struct thread *th, struct chain *c,
+                    struct error *err)
 {
-    const ThreadCoreEntry *thc = v->thread->core->thread_core;
-    const SeccompEntry *image = restore_seccomp(v->restore);
+    const ThreadCoreEntry *thc = th->core->thread_core;
+    const SeccompEntry *image = restore_seccomp(r);
+    c->count = 0;
     if (!thc->has_seccomp_filter || thc->seccomp_mode != SECCOMP_MODE__filter)
         return 0;
-    uint32_t chain[FILTERS_MAX], count = 0, next = thc->seccomp_filter;
+    uint32_t newest_first[FILTERS_MAX], next = thc->seccomp_filter;
     for (;;) {
-        if (!image || next >= image->n_seccomp_filters || count == FILTERS_MAX)
+        if (!image || next >= image->n_seccomp_filters || c->count == FILTERS_MAX)
             return error_set(err, EINVAL, "the checkpoint's seccomp filters do not fit together");
-        chain[count++] = next;
+        newest_first[c->count++] = next;
         if (!image->seccomp_filters[next]->has_prev)
             break;
         next = image->seccomp_filters[next]->prev;
     }
-    while (count) {
-        const SeccompFilter *f = image->seccomp_filters[chain[--count]];
+    for (size_t i = 0; i < c->count; i++)
+        c->filters[i] = newest_first[c->count - 1 - i];
+    return 0;
+}
+
+static int install_chain(struct revival *v, const struct chain *c, size_t from, size_t to,
+                         struct error *err)
+{
+    const SeccompEntry *image = restore_seccomp(v->restore);
+    for (size_t i = from; i < to; i++) {
+        const SeccompFilter *f = image->seccomp_filters[c->filters[i]];
+        int r = 0;
         if (!batch_fits(v->batch, 1, f->filter.len + 64)) {
-            int r = batch_run(v->batch, err);
-            if (r < 0)
-                return r;
+            r = batch_run(v->batch, err);
             batch_reset(v->batch);
         }
-        int r = install(v, f, err);
+        if (r == 0)
+            r = install(v, f, err);
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+/* Born of init, not by us. */
+static bool is_inits(const struct restore *r, const struct task *t)
+{
+    while (t->parent_task)
+        t = t->parent_task;
+    return t == &r->tree.tasks[0];
+}
+
+static int restore(struct revival *v, struct error *err)
+{
+    struct chain c;
+    int r = chain_of(v->restore, v->thread, &c, err);
+    size_t inherited = is_inits(v->restore, v->task) ? v->restore->inherited_filters : 0;
+    return r < 0 ? r : install_chain(v, &c, inherited, c.count, err);
+}
+
+/* How many filters all threads of all processes under init begin with. */
+static int common_length(const struct restore *r, struct chain *first, size_t *ret,
+                         struct error *err)
+{
+    struct chain c;
+    int n = chain_of(r, &r->tree.tasks[0].threads[0], first, err);
+    size_t common = first->count;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
+        const struct task *t = &r->tree.tasks[i];
+        for (size_t j = 0; n == 0 && t->state != TASK_ZOMBIE && j < t->thread_count; j++) {
+            if (!is_inits(r, t))
+                break;
+            n = chain_of(r, &t->threads[j], &c, err);
+            size_t same = 0;
+            while (same < common && same < c.count && c.filters[same] == first->filters[same])
+                same++;
+            common = same;
+        }
+    }
+    *ret = common;
+    return n;
+}
+
+/* Installing a filter takes the kernel a millisecond or more; a child inherits it for nothing. Only
+ * where filters do not bite while we trace. */
+int restore_inherited_filters(struct restore *r, struct error *err)
+{
+    struct chain first;
+    struct task *init = &r->tree.tasks[0];
+    int n = r->seccomp_suspended ? common_length(r, &first, &r->inherited_filters, err) : 0;
+    if (n < 0 || !r->inherited_filters)
+        return n;
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    batch_start(b, &init->threads[0].puppet);
+    struct revival v = {.restore = r, .task = init, .thread = &init->threads[0], .batch = b};
+    n = install_chain(&v, &first, 0, r->inherited_filters, err);
+    if (n == 0)
+        n = batch_run(b, err);
+    batch_free(b);
+    return n;
 }
 
 const struct state_part state_seccomp = {"seccomp", NULL, take, restore};
