@@ -306,6 +306,7 @@ static int finish(struct restore *r, size_t index, struct error *err)
 
 int restore_descriptors(struct restore *r, struct error *err)
 {
+    tcp_handover_fetch(r);
     int n = each_alive(r, make_all, err);
     if (n == 0)
         n = pidfd_bury_departed(r, err);

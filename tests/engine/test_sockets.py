@@ -110,6 +110,61 @@ def test_client_outside_notices_nothing(t):
         equal(client.ask(text), text, "the echo")
 
 
+def keepers(t):
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/cmdline", encoding="utf-8") as f:
+                if t.root in f.read() and os.path.basename(os.readlink(f"/proc/{name}/cwd")) == "":
+                    found.append(name)
+        except OSError:
+            pass
+    return found
+
+
+def test_client_outside_speaks_while_the_container_is_down(t):
+    port = free_port()
+    t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
+    client = connect(t, port)
+    for n in range(CYCLES):
+        text = b"while you were away %d" % n
+        t.firn("container", "checkpoint", "--tcp-established", "echo")
+        client.socket.sendall(text)
+        time.sleep(0.3)
+        t.firn("container", "restore", "--tcp-established", "echo")
+        equal(client.socket.recv(1000), text, "the echo")
+
+
+def test_connections_end_with_the_checkpoint(t):
+    port = free_port()
+    t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
+    client = connect(t, port)
+    equal(client.ask(b"before"), b"before", "the echo")
+    t.firn("container", "checkpoint", "--tcp-established", "echo")
+    check(len(keepers(t)) > 0, "nobody keeps the connection")
+    t.firn("container", "rm", "echo")
+    t.wait_for("end of who kept the connection", lambda: not keepers(t))
+    client.socket.sendall(b"anybody there?")
+    try:
+        equal(client.socket.recv(1), b"", "what a dead connection gives")
+    except ConnectionError:
+        pass
+
+
+def test_kept_connections_are_closed_with_tcp_close(t):
+    port = free_port()
+    t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
+    client = connect(t, port)
+    equal(client.ask(b"before"), b"before", "the echo")
+    t.firn("container", "checkpoint", "--tcp-established", "echo")
+    t.firn("container", "restore", "--tcp-close", "echo")
+    try:
+        equal(client.socket.recv(1), b"", "what a closed connection gives")
+    except ConnectionError:
+        pass
+    equal(connect(t, port).ask(b"after"), b"after", "the echo")
+
+
 def test_client_outside_is_closed(t):
     port = free_port()
     t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))

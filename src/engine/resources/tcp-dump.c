@@ -191,12 +191,12 @@ void tcp_streams_release(struct dump *d)
 {
     if (d->connection_guard >= 0)
         tcp_streams_unhold(d);
-    tcp_guard_end(d);
+    tcp_guard_end(d, false);
 }
 
 void tcp_streams_close(struct dump *d)
 {
-    tcp_guard_end(d);
+    tcp_guard_end(d, true);
     for (size_t i = 0; i < d->connection_count; i++)
         close(d->connections[i].fd);
     free(d->connections);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "engine/resources/tcp-stream.h"
+#include "engine/resources/tcp-handover.h"
 
 #define QUEUE_MAX (256u << 20)
 
@@ -63,12 +63,14 @@ static int set_sequence(int fd, int queue, uint32_t sequence)
 }
 
 /* In repair mode this connects without a packet. */
-static int connect_quietly(const struct restore *r, int fd, const InetSkEntry *e)
+static int connect_quietly(struct restore *r, int fd, const InetSkEntry *e)
 {
     struct sockaddr_storage source, peer;
     socklen_t size = inet_source(r, e, &source), peer_size = inet_destination(r, e, &peer);
-    if (bind(fd, (struct sockaddr *)&source, size) < 0 ||
-        connect(fd, (struct sockaddr *)&peer, peer_size) < 0)
+    if (bind(fd, (struct sockaddr *)&source, size) < 0)
+        return -errno;
+    tcp_handover_replace(r, e);
+    if (connect(fd, (struct sockaddr *)&peer, peer_size) < 0)
         return -errno;
     return 0;
 }
@@ -138,7 +140,7 @@ static int make_room(int fd, const SkOptsEntry *o, const TcpStreamEntry *s)
     return 0;
 }
 
-static int repair(const struct restore *r, int fd, const InetSkEntry *e, const struct stream *s)
+static int repair(struct restore *r, int fd, const InetSkEntry *e, const struct stream *s)
 {
     const TcpStreamEntry *t = s->entry;
     bool end_received = tcp_end_received(e->state), end_sent = tcp_end_sent(e->state);
@@ -221,8 +223,26 @@ void tcp_streams_go(struct restore *r)
     tcp_streams_drop(r);
 }
 
+/* Nobody continues it: where connections are to be closed the other end is told. */
+static void end_old(int fd, bool tell)
+{
+    struct linger at_once = {1, 0};
+    if (fd < 0)
+        return;
+    if (tell) {
+        set(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    close(fd);
+}
+
 void tcp_streams_drop(struct restore *r)
 {
+    for (size_t i = 0; i < r->old_socket_count; i++)
+        end_old(r->old_sockets[i], r->options.tcp_close && !r->options.tcp_established);
+    free(r->old_sockets);
+    r->old_sockets = NULL;
+    r->old_socket_count = r->old_socket_room = 0;
     for (size_t i = 0; i < r->connection_count; i++)
         close(r->connections[i].fd);
     free(r->connections);

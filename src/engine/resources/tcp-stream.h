@@ -24,7 +24,7 @@ struct tcp_revived {
 /* Lets all go on as if nothing had been; a window probe brings what was missed meanwhile. */
 void tcp_streams_unhold(struct dump *d);
 int tcp_guard_start(struct dump *d);
-void tcp_guard_end(struct dump *d);
+void tcp_guard_end(struct dump *d, bool keep);
 
 bool tcp_end_sent(uint32_t state);     /* we have sent our FIN */
 bool tcp_end_received(uint32_t state); /* we have received the other end's */
