@@ -210,7 +210,7 @@ static int bring_back(struct work *w, struct error *err)
 static int finish(struct work *w, struct error *err)
 {
     struct container_facts before = w->c->facts;
-    int r = seccomp_filter_keep(w->c, w->images_fd, err);
+    int r = seccomp_filter_keep(w->c, w->spec, w->images_fd, err);
     if (r == 0)
         r = record(w, err);
     if (r < 0)

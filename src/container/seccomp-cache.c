@@ -89,7 +89,7 @@ void seccomp_cache_keep(struct container *c, const char *key)
 void seccomp_filter_read(const struct container *c, struct buf *b)
 {
     _cleanup_free_ char *kept = container_run_path(c, KEPT);
-    _cleanup_free_ char *runtimes = runtime_state_file(c, "seccomp.bpf");
+    _cleanup_free_ char *runtimes = runtime_state_file(c, KEPT);
     struct error ignored;
     if (file_read_at(AT_FDCWD, kept, FILTER_MAX, b, &ignored) < 0) {
         buf_clear(b);
@@ -100,19 +100,41 @@ void seccomp_filter_read(const struct container *c, struct buf *b)
         buf_clear(b);
 }
 
-int seccomp_filter_keep(struct container *c, int dirfd, struct error *err)
+/* The one that was installed before all others, if all processes agree. */
+static const ProtobufCBinaryData *first_filter(const SeccompEntry *e)
+{
+    const ProtobufCBinaryData *found = NULL;
+    for (size_t i = 0; i < e->n_seccomp_filters; i++) {
+        if (e->seccomp_filters[i]->has_prev)
+            continue;
+        if (found)
+            return NULL;
+        found = &e->seccomp_filters[i]->filter;
+    }
+    return found;
+}
+
+static int write_filter(struct container *c, const ProtobufCBinaryData *filter, struct error *err)
+{
+    _cleanup_free_ char *kept = container_run_path(c, KEPT);
+    _cleanup_free_ char *runtimes = runtime_state_file(c, KEPT);
+    int r = file_write_atomic(kept, filter->data, filter->len, 0600, false, err);
+    if (r == 0 && runtime_keeps_filters(c))
+        r = file_write_atomic(runtimes, filter->data, filter->len, 0600, false, err);
+    return r;
+}
+
+int seccomp_filter_keep(struct container *c, const struct json *spec, int dirfd, struct error *err)
 {
     _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
     _cleanup_message_ SeccompEntry *e = NULL;
     char name[IMAGE_NAME_MAX];
-    if (faccessat(dirfd, image_name(IMAGE_SECCOMP, 0, name), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (!js_path(spec, "linux", "seccomp", NULL) ||
+        faccessat(dirfd, image_name(IMAGE_SECCOMP, 0, name), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     int r = image_open(dirfd, IMAGE_SECCOMP, 0, &reader, err);
     if (r == 0)
         r = image_next_as(reader, &seccomp_entry__descriptor, (void **)&e, err);
-    if (r <= 0 || e->n_seccomp_filters != 1)
-        return r < 0 ? r : 0;
-    _cleanup_free_ char *path = container_run_path(c, KEPT);
-    const ProtobufCBinaryData *data = &e->seccomp_filters[0]->filter;
-    return file_write_atomic(path, data->data, data->len, 0600, false, err);
+    const ProtobufCBinaryData *filter = r > 0 ? first_filter(e) : NULL;
+    return r < 0 || !filter ? (r < 0 ? r : 0) : write_filter(c, filter, err);
 }

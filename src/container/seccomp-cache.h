@@ -18,5 +18,7 @@ void seccomp_cache_keep(struct container *c, const char *key);
 /* The filter a running container has, where the kernel does not show it to us: the runtime's copy,
  * or that of the checkpoint it came from. Leaves `b` empty where there is none. */
 void seccomp_filter_read(const struct container *c, struct buf *b);
-/* Remembers the filter a checkpoint's processes have; `dirfd` has the images. */
-int seccomp_filter_keep(struct container *c, int dirfd, struct error *err);
+/* The runtime's part when it was a checkpoint that brought the filter back (`dirfd` has the
+ * images): its copy, with which `exec` gives it to further processes. `spec` says whether there is
+ * a filter of the container at all. */
+int seccomp_filter_keep(struct container *c, const struct json *spec, int dirfd, struct error *err);

@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -77,6 +78,11 @@ __asm__(".pushsection .rodata\n"
         "executor_rescue: .quad executor_rescue_entry - executor_code\n"
         "executor_syscall: .quad executor_syscall_insn - executor_code\n"
         ".popsection\n");
+
+uint32_t arch_audit(void)
+{
+    return AUDIT_ARCH_X86_64;
+}
 
 int registers_get(pid_t tid, struct registers *ret)
 {

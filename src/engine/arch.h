@@ -21,6 +21,8 @@ struct registers {
     struct user_regs_struct gpr;
 };
 
+/* AUDIT_ARCH_*, as seccomp filters see it. */
+uint32_t arch_audit(void);
 /* 0 or -errno. */
 int registers_get(pid_t tid, struct registers *ret);
 int registers_set(pid_t tid, const struct registers *r);

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "engine/filter-check.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
 
@@ -101,6 +102,7 @@ static const struct {
     const char *name;
     int (*run)(struct dump *d, struct error *err);
 } steps[] = {
+    {"refuse filters that bite", dump_check_filters},
     {"look at every process", look},
     {"refuse what cannot be saved", dump_check_sharing},
     {"settle pipes that lead outside", pipe_settle_outside},

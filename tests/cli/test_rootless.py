@@ -161,6 +161,19 @@ def test_limits_are_not_silently_ignored(t):
         user.firn("rm", "-f", "-t", "0", "c")
 
 
+def test_filters_that_cannot_be_suspended(t):
+    """A filter that would kill the program for what firn has it do is refused before it does."""
+    profile = {"defaultAction": "SCMP_ACT_ALLOW",
+               "syscalls": [{"names": ["timer_gettime"], "action": "SCMP_ACT_KILL_PROCESS"}]}
+    with Account(t, "firn-a") as user:
+        user.give(t.write("kill.json", json.dumps(profile)), "kill.json")
+        user.looper("c", "--security-opt", "seccomp=kill.json")
+        r = user.firn("container", "checkpoint", "c", rc=125)
+        contains(r.err, "kills processes for timer_gettime")
+        user.goes_on()
+        user.firn("rm", "-f", "-t", "0", "c")
+
+
 def test_check(t):
     with Account(t, "firn-a") as user:
         out = user.firn("check").out

@@ -2,7 +2,7 @@
 
 import time
 
-from harness.case import check, equal
+from harness.case import check, contains, equal
 
 CYCLES = 5
 
@@ -57,6 +57,8 @@ def test_default_seccomp_profile(t):
         cycle(t, "box")
         answered(t, "box", n + 1)
         equal(seccomp(t, "box"), before, "seccomp state")
+        contains(t.firn("exec", "box", "grep", "Seccomp:", "/proc/self/status").out, "2",
+                 "the mode of what comes by exec")
 
 
 def test_unconfined_stays_unconfined(t):

@@ -52,23 +52,14 @@ static uint32_t intern(struct dump *d, const SeccompFilter *f)
     return (uint32_t)d->filter_count++;
 }
 
-/* Where the kernel does not show filters: one that everybody has is the runtime's, which whoever
- * asked for this checkpoint knows. */
-static int take_runtime_filter(struct look *l, SeccompFilter *f, struct error *err)
+/* Where the kernel does not show filters there is only the runtime's, see filter-check.h. */
+static int take_runtime_filter(struct look *l, SeccompFilter *f)
 {
     const struct dump_options *o = &l->dump->options;
-    int count = l->thread->status.seccomp_filters;
-    if (count != 1 || !o->runtime_filter_size)
-        return error_set(err, EPERM,
-                         "process %d of container %s has %s, and only root may read those "
-                         "(CAP_SYS_ADMIN in the initial user namespace)",
-                         l->task->vpid, o->name,
-                         count > 1 ? "installed seccomp filters of its own"
-                                   : "a seccomp filter that the runtime keeps no copy of");
     seccomp_filter__init(f);
     f->filter.len = o->runtime_filter_size;
     f->filter.data = arena_memdup(l->dump->arena, o->runtime_filter, f->filter.len);
-    return 0;
+    return o->runtime_filter_size && l->thread->status.seccomp_filters == 1 ? 0 : -EACCES;
 }
 
 static int take(struct look *l, void *asked, struct error *err)
@@ -86,11 +77,11 @@ static int take(struct look *l, void *asked, struct error *err)
     int r = 0;
     while (count < FILTERS_MAX && (r = read_filter(l, count, &chain[count])) == 0)
         count++;
-    if (count == 0 && (r == -EACCES || r == -EPERM)) {
-        r = take_runtime_filter(l, &chain[count++], err);
-        if (r < 0)
-            return r;
-    } else if (r != -ENOENT || count == 0)
+    if (count == 0 && (r == -EACCES || r == -EPERM) && take_runtime_filter(l, &chain[0]) == 0) {
+        count = 1;
+        r = -ENOENT;
+    }
+    if (r != -ENOENT || count == 0)
         return error_errno(err, r < 0 ? -r : E2BIG,
                            "cannot read the seccomp filters of process %d of container %s "
                            "(CAP_SYS_ADMIN in the initial user namespace is needed)",
