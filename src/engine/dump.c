@@ -51,7 +51,7 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     if (r < 0)
         return r;
     int64_t begin = monotonic_us();
-    r = freeze(&d->options, &d->freezer, err);
+    r = freeze_started(&d->options, &d->freezer, err);
     if (r < 0)
         return r;
     d->ended = false;

@@ -21,6 +21,8 @@
  * vfork cannot be stopped before its child, which we may just have stopped, has called exec. */
 #define ATTEMPT_US 400000
 #define ATTEMPTS   12
+/* How long a process may take from its start to its program. */
+#define START_US 5000000
 
 /* ---- the set of threads ---- */
 
@@ -320,6 +322,37 @@ static void back_off(struct freezer *f)
             ptrace(PTRACE_DETACH, tid, 0, stop_decode(status, &signal) == STOP_SIGNAL ? signal : 0);
     }
     freezer_free(f);
+}
+
+/* A process that the OCI runtime has made and that is just about to execute its program still runs
+ * the runtime, from a copy in a memfd or a mount of its own: there is nothing to save of it yet. */
+static bool is_the_runtime(pid_t process)
+{
+    char exe[256];
+    return proc_link(process, "exe", exe, sizeof(exe)) == 0 &&
+           (strcmp(exe, "/") == 0 || string_starts(exe, "/memfd:crun") ||
+            string_starts(exe, "/memfd:runc"));
+}
+
+static bool somebody_starts(const struct freezer *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->threads[i].tid == f->threads[i].process && !f->threads[i].gone &&
+            is_the_runtime(f->threads[i].process))
+            return true;
+    return false;
+}
+
+int freeze_started(const struct dump_options *o, struct freezer *f, struct error *err)
+{
+    int64_t deadline = monotonic_us() + START_US;
+    for (;;) {
+        int r = freeze(o, f, err);
+        if (r < 0 || !somebody_starts(f) || monotonic_us() > deadline)
+            return r;
+        thaw(f);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
 }
 
 int freeze(const struct dump_options *o, struct freezer *f, struct error *err)

@@ -22,6 +22,9 @@ struct freezer {
 
 /* Fills `f`. On error everything that was stopped goes on. */
 int freeze(const struct dump_options *o, struct freezer *f, struct error *err);
+/* The same, once all processes run programs of the container: one that was only just started may
+ * not have come so far. */
+int freeze_started(const struct dump_options *o, struct freezer *f, struct error *err);
 /* Detaches from all that are stopped. */
 void thaw(struct freezer *f);
 void freezer_free(struct freezer *f);
