@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -313,10 +315,57 @@ static int become_root(const char *directory, struct error *err)
     return 0;
 }
 
+/* ---- when the administrator has lent ids meanwhile ---- */
+
+static bool has_one_id(pid_t pid)
+{
+    char path[64], map[64];
+    unsigned inside, outside, count;
+    snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+    return file_read_line(path, map, sizeof(map)) == 0 &&
+           sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && count == 1 &&
+           !strchr(map, '\n');
+}
+
+static bool is_lent(const char *file)
+{
+    _cleanup_free_ struct subid_range *ranges = NULL;
+    return subid_read(file, geteuid(), &ranges) > 0;
+}
+
+static bool lives_alone(const struct record *r)
+{
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    for (struct dirent *e; proc && (e = readdir(proc));) {
+        if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == r->process.pid)
+            continue;
+        _cleanup_close_ int fd = open_namespace(e->d_name, "user", r->user_ns);
+        if (fd >= 0)
+            return false;
+    }
+    return true;
+}
+
+/* A map cannot be changed; namespaces that nobody uses can be made anew. */
+static void give_up_outdated(const struct record *r)
+{
+    _cleanup_free_ char *helper = find_program("newuidmap");
+    if (!helper || !process_alive(&r->process) || !has_one_id(r->process.pid) ||
+        !is_lent("/etc/subuid") || !is_lent("/etc/subgid") || !lives_alone(r))
+        return;
+    _cleanup_close_ int fd = process_open(&r->process);
+    if (fd < 0 || syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
+        return;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    poll(&p, 1, 5000);
+}
+
 static int join_or_make(const char *path, char **ret_note, struct error *err)
 {
     struct record r;
     bool known = record_read(path, &r);
+    if (known)
+        give_up_outdated(&r);
     if (known && join_holder(&r) == 0)
         return 0;
     if (known && join_survivor(&r) == 0)

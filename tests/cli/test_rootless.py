@@ -13,6 +13,7 @@ import tarfile
 from harness.case import Failed, Result, Skip, check, contains, equal, matches
 from harness.user import User
 
+NAME = f"firn-{os.getpid()}"
 LOOP = "i=0; while true; do echo $i; i=$((i+1)); sleep 0.05; done"
 
 
@@ -68,7 +69,7 @@ class Account(User):
 
 
 def test_nothing_configured(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         user.looper()
         equal(os.stat(f"/proc/{user.init('c')}").st_uid, user.uid, "whose process it is")
         equal(oct(os.stat(user.runroot).st_mode & 0o777), "0o700", "the run directory's mode")
@@ -92,7 +93,7 @@ def test_nothing_configured(t):
 
 
 def test_unshare(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         equal(user.firn("unshare", "id", "-u").out, "0\n")
         user.firn("unshare", "sh", "-c", "exit 7", rc=7)
         user.firn("unshare", "nosuchprogram", rc=127)
@@ -103,7 +104,7 @@ def test_unshare(t):
 
 
 def test_the_holder_may_die(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         user.looper()
         first = user.holder()
         os.kill(first, signal.SIGKILL)
@@ -117,7 +118,7 @@ def test_the_holder_may_die(t):
 
 
 def test_a_run_directory_of_somebody_else(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         os.kill(user.holder(), signal.SIGKILL)
         shutil.rmtree(user.runroot)
         os.mkdir(user.runroot, 0o777)
@@ -138,7 +139,7 @@ def test_a_run_directory_of_somebody_else(t):
 
 
 def test_without_subordinate_ids(t):
-    with Account(t, "firn-a", subordinate=False) as user:
+    with Account(t, NAME, subordinate=False) as user:
         contains(user.imported.err, "no subordinate ids")
         contains(user.imported.err, "usermod --add-subuids")
         user.looper()
@@ -148,12 +149,18 @@ def test_without_subordinate_ids(t):
         equal(user.firn("exec", "c", "id", "-u").out, "0\n")
         r = user.firn("run", "--rm", "-u", "1000", "busybox", "id", rc=None)
         check(r.rc != 0, f"{r}")
-        contains(user.firn("check").out, "usermod --add-subuids")
+        advice = [line for line in user.firn("check").lines if "usermod" in line][0]
+        contains(advice, "usermod --add-subuids")
+        subprocess.run(advice.split("&&")[0].split(), check=True)
+        equal(len(user.firn("unshare", "cat", "/proc/self/uid_map").lines), 1,
+              "the map while a container runs")
         user.firn("rm", "-f", "-t", "0", "c")
+        t.wait_for("the new map", lambda: len(
+            user.firn("unshare", "cat", "/proc/self/uid_map").lines) == 2)
 
 
 def test_limits_are_not_silently_ignored(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         r = user.firn("run", "--rm", "--memory", "64m", "busybox", "true")
         contains(r.err, "Resource limits are not applied")
         user.looper()
@@ -165,7 +172,7 @@ def test_filters_that_cannot_be_suspended(t):
     """A filter that would kill the program for what firn has it do is refused before it does."""
     profile = {"defaultAction": "SCMP_ACT_ALLOW",
                "syscalls": [{"names": ["timer_gettime"], "action": "SCMP_ACT_KILL_PROCESS"}]}
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         user.give(t.write("kill.json", json.dumps(profile)), "kill.json")
         user.looper("c", "--security-opt", "seccomp=kill.json")
         r = user.firn("container", "checkpoint", "c", rc=125)
@@ -175,7 +182,7 @@ def test_filters_that_cannot_be_suspended(t):
 
 
 def test_check(t):
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         out = user.firn("check").out
         contains(out, "Checkpoint and restore work on this machine for this user.")
         matches(out, r"subordinate ids +yes")
@@ -190,7 +197,7 @@ def test_from_root_to_users_and_back(t):
     t.firn("container", "checkpoint", "-e", archive, "c")
     t.firn("rm", "c")
     t.firn("volume", "rm", "vol")
-    with Account(t, "firn-a") as a, Account(t, "firn-b") as b:
+    with Account(t, NAME) as a, Account(t, NAME + "b") as b:
         for user in (a, b):
             user.give(archive, "in.tar.zst")
             image = t.path("image.tar")
@@ -291,7 +298,7 @@ ATTACKS = (add_mount, add_devices, add_capabilities, join_host, join_paths, be_a
 def test_hostile_archives_gain_nothing(t):
     """Whatever an archive asks for, its programs can do no more than the user who restores it."""
     secret = "/etc/firn-secret"
-    with Account(t, "firn-a") as user:
+    with Account(t, NAME) as user:
         user.looper()
         user.firn("container", "checkpoint", "-e", "good.tar", "-c", "none", "c")
         user.firn("rm", "c")

@@ -1,6 +1,7 @@
 """Servers from the distribution's packages, in images made of their files: memcached and redis keep
 what they hold and, with --tcp-established, whom they talk to; nginx goes on serving."""
 
+import glob
 import os
 import shutil
 import socket
@@ -188,3 +189,44 @@ def test_nginx(t):
         cycle(t, "nginx", "--tcp-established")
         equal(nginx_get(kept), (b"HTTP/1.1 200 OK", b"hello\n"), "the answer to who stayed")
         equal(nginx_get(Client(t, port)), (b"HTTP/1.1 200 OK", b"hello\n"), "the answer to a new one")
+
+
+JAVA = """
+import java.util.concurrent.ConcurrentHashMap;
+
+public class Count {
+    public static void main(String[] arguments) throws Exception {
+        ConcurrentHashMap<Integer, String> map = new ConcurrentHashMap<>();
+        Thread busy = new Thread(() -> { for (int n = 0; ; n++) map.put(n % 1000, "v" + n); });
+        busy.setDaemon(true);
+        busy.start();
+        for (int n = 0; ; n++) {
+            System.out.println(n);
+            if (n % 10 == 0)
+                System.gc();
+            Thread.sleep(50);
+        }
+    }
+}
+"""
+
+
+def test_jvm(t):
+    java, compiler = shutil.which("java"), shutil.which("javac")
+    if not java or not compiler:
+        raise Skip("there is no Java compiler here")
+    source = t.write("Count.java", JAVA)
+    check(t.run([compiler, "-d", t.dir, source]).rc == 0, "the Java program does not compile")
+    os.chmod(t.dir, 0o755)
+    places = ["/usr", "/lib", "/lib64", *glob.glob("/etc/java-*")]
+    mounts = [f"-v={place}:{place}:ro" for place in places if os.path.exists(place)]
+    t.firn("run", "-d", "--name", "jvm", *mounts, f"-v={t.dir}:/count:ro", "busybox",
+           os.path.realpath(java), "-Xmx128m", "-cp", "/count", "Count")
+    t.wait_for_log("jvm", "20", 60)
+    for _ in range(CYCLES):
+        last = t.count("jvm")
+        cycle(t, "jvm")
+        t.counts_on("jvm", last + 10)
+
+
+test_jvm.seconds = 150

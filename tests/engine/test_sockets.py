@@ -122,6 +122,7 @@ def keepers(t):
     return found
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_client_outside_speaks_while_the_container_is_down(t):
     port = free_port()
     t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
@@ -135,6 +136,7 @@ def test_client_outside_speaks_while_the_container_is_down(t):
         equal(client.socket.recv(1000), text, "the echo")
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_connections_end_with_the_checkpoint(t):
     port = free_port()
     t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))
@@ -151,6 +153,7 @@ def test_connections_end_with_the_checkpoint(t):
         pass
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
 def test_kept_connections_are_closed_with_tcp_close(t):
     port = free_port()
     t.firn("run", "-d", "--name", "echo", "busybox", "sh", "-c", ECHO.format(port=port))

@@ -108,7 +108,7 @@ def run_tests(options, program):
         copy_build(options.build, program, place)
         with open(results, "w", encoding="utf-8"):
             os.chmod(results, 0o666)
-        with User("firn-test") as user:
+        with User(f"firn-test-{os.getpid()}") as user:
             code = user.run(f"{place}/build/firn", "unshare", f"{place}/tests/run",
                             "--build", f"{place}/build", "--results", results,
                             "--prefix", options.prefix or "user/",
