@@ -73,8 +73,8 @@ int dump_kill(struct dump *d, struct error *err);
 void dump_stats(const struct dump *d, struct dump_stats *ret);
 void dump_free(struct dump *d);
 
-/* A checkpoint that will not be restored any more (`images_dirfd`: its images): the connections that
- * were kept for it (tcp_established) end, without a word to the other side. */
+/* A checkpoint that will not be restored any more (`images_dirfd`: its images): the connections
+ * that were kept for it (tcp_established) end, without a word to the other side. */
 int connections_forget(int images_dirfd);
 
 struct engine_restore_options {
