@@ -177,25 +177,35 @@ struct scan {
     size_t found;
 };
 
+/* Suspending filters wants real root. That it is refused is known only if the same thread can be
+ * seized without; a zombie can be neither way. */
+static int seize(struct freezer *f, int tid)
+{
+    if (f->seccomp_suspended &&
+        ptrace(PTRACE_SEIZE, tid, 0, puppet_options | PTRACE_O_SUSPEND_SECCOMP) == 0)
+        return 0;
+    if (f->seccomp_suspended && errno != EPERM)
+        return -errno;
+    if (ptrace(PTRACE_SEIZE, tid, 0, puppet_options) < 0)
+        return -errno;
+    f->seccomp_suspended = false;
+    return 0;
+}
+
 static int seize_thread(int tid, void *context)
 {
     struct scan *s = context;
     if (find(s->f, tid))
         return 0;
-    unsigned long suspend = s->f->seccomp_suspended ? PTRACE_O_SUSPEND_SECCOMP : 0;
-    if (ptrace(PTRACE_SEIZE, tid, 0, puppet_options | suspend) < 0) {
-        if (errno == EPERM && suspend) {
-            s->f->seccomp_suspended = false;
-            return seize_thread(tid, context);
-        }
+    int r = seize(s->f, tid);
+    if (r < 0) {
         struct process_stat st;
-        int code = errno;
-        if (code == ESRCH || process_stat_read(s->process, tid, &st) < 0 || st.state == 'Z' ||
+        if (r == -ESRCH || process_stat_read(s->process, tid, &st) < 0 || st.state == 'Z' ||
             st.state == 'X')
             return 0; /* it is gone, or a zombie */
         struct proc_status status = {0};
         proc_status_read(s->process, tid, &status);
-        return error_errno(s->err, code,
+        return error_errno(s->err, -r,
                            "cannot take control of process %d (%s) of container %s: is it traced "
                            "by a debugger?",
                            status.vpid, st.comm, s->o->name);
