@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -192,24 +193,37 @@ static int seize(struct freezer *f, int tid)
     return 0;
 }
 
+/* It may be gone, or a zombie, or ours from birth, before we were told of it: then its stop comes.
+ */
+static int not_seized(struct scan *s, int tid, int code)
+{
+    struct process_stat st;
+    struct proc_status status = {0};
+    if (code == -ESRCH || process_stat_read(s->process, tid, &st) < 0 || st.state == 'Z' ||
+        st.state == 'X' || proc_status_read(s->process, tid, &status) < 0)
+        return 0;
+    if (status.tracer == getpid()) {
+        add(s->f, tid, s->process);
+        s->found++;
+        return 0;
+    }
+    if (status.tracer)
+        return error_set(s->err, EPERM,
+                         "process %d (%s) of container %s is traced by process %d (a debugger or "
+                         "strace): it can be checkpointed when that has ended",
+                         status.vpid, st.comm, s->o->name, status.tracer);
+    return error_errno(s->err, -code, "cannot take control of process %d (%s) of container %s",
+                       status.vpid, st.comm, s->o->name);
+}
+
 static int seize_thread(int tid, void *context)
 {
     struct scan *s = context;
     if (find(s->f, tid))
         return 0;
     int r = seize(s->f, tid);
-    if (r < 0) {
-        struct process_stat st;
-        if (r == -ESRCH || process_stat_read(s->process, tid, &st) < 0 || st.state == 'Z' ||
-            st.state == 'X')
-            return 0; /* it is gone, or a zombie */
-        struct proc_status status = {0};
-        proc_status_read(s->process, tid, &status);
-        return error_errno(s->err, -r,
-                           "cannot take control of process %d (%s) of container %s: is it traced "
-                           "by a debugger?",
-                           status.vpid, st.comm, s->o->name);
-    }
+    if (r < 0)
+        return not_seized(s, tid, r);
     ptrace(PTRACE_INTERRUPT, tid, 0, 0);
     add(s->f, tid, s->process);
     s->found++;

@@ -56,6 +56,7 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret)
     s.vsession = (pid_t)last_column(value_of(text, "NSsid"), NULL);
     s.parent = (pid_t)strtol(value_of(text, "PPid"), NULL, 10);
     s.process = (pid_t)strtol(value_of(text, "Tgid"), NULL, 10);
+    s.tracer = (pid_t)strtol(value_of(text, "TracerPid"), NULL, 10);
     s.umask = (uint32_t)strtoul(value_of(text, "Umask"), NULL, 8);
     s.cap_inh = strtoull(value_of(text, "CapInh"), NULL, 16);
     s.cap_prm = strtoull(value_of(text, "CapPrm"), NULL, 16);

@@ -12,6 +12,7 @@ struct proc_status {
     int depth;                    /* pid namespaces it is in */
     pid_t parent;                 /* ours; 0: outside */
     pid_t process;                /* thread group, ours */
+    pid_t tracer;                 /* ours; 0: nobody */
     uint32_t umask;
     uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
     bool no_new_privs;
