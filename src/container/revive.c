@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -168,6 +169,8 @@ static pid_t start_aside(struct work *w, int report[2], struct error *err)
         return error_errno(err, errno, "cannot start container %s", w->c->name);
     pid_t pid = fork();
     if (pid == 0) {
+        /* It has our lock open, and without us the runtime would wait for ever. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         struct error failed = {0};
         int r = runtime_start(w->c, &failed);
         if (r < 0 && write_full(report[1], &failed, sizeof(failed)) == 0)

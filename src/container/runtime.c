@@ -154,6 +154,7 @@ static int call(struct container *c, struct error *err, const char *const *words
     struct spawn s = SPAWN_INIT;
     s.argv = argv;
     s.stderr_to = &output;
+    s.die_with_parent = true; /* `start` waits for an init that may have died with us */
     int r = spawn_run(&s, err);
     if (r <= 0)
         return r;
