@@ -2,7 +2,7 @@
  * table of resource.c.
  *
  * To add a kernel object: write its file with a matcher, a dump and a restore; add its row; add a
- * guest program in tests/guests and a line in docs/support-matrix.md. */
+ * guest program in tests/guests and a line in docs/support.md. */
 #pragma once
 
 #include <sys/stat.h>
