@@ -112,6 +112,7 @@ static const struct {
     {"find what inotify instances watch", inotify_settle},
     {"find the pages", find_pages},
     {"look at System V objects", dump_ipc},
+    {"look at message queues", mqueues_look},
     {"find the shared pages", dump_find_shared_pages},
     {"hold the TCP connections", tcp_streams_hold},
     {"write the processes", images_write_tasks},
@@ -205,6 +206,7 @@ void dump_free(struct dump *d)
     free(d->shared);
     free(d->ghosts);
     free(d->remaps);
+    mqueues_free(d);
     free(d->memfds);
     free(d->ipc);
     free(d->locks);

@@ -96,6 +96,8 @@ struct dump {
     size_t lock_count, lock_room;
     struct ipc_object *ipc; /* see ipc.h */
     size_t ipc_count, ipc_room;
+    struct mqueue *mqueues; /* resources/mqueue.h */
+    size_t mqueue_count, mqueue_room;
     MemfdInodeEntry **memfds;
     size_t memfd_count, memfd_room;
     struct pipe_state *pipes;

@@ -135,6 +135,8 @@ int images_write_files(struct dump *d, struct error *err)
     if (r == 0)
         r = memfd_write_images(d, err);
     if (r == 0)
+        r = mqueue_write_images(d, err);
+    if (r == 0)
         r = socket_queues_write(d, err);
     if (r == 0)
         r = tcp_streams_write(d, err);

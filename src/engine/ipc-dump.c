@@ -206,13 +206,6 @@ static int take_objects(pid_t child, void *context, struct error *err)
     return n < 0 ? error_errno(err, (int)-n, "cannot look at System V objects") : 0;
 }
 
-static bool own_namespace(pid_t init)
-{
-    char ours[64], theirs[64];
-    return proc_link(getpid(), "ns/ipc", ours, sizeof(ours)) == 0 &&
-           proc_link(init, "ns/ipc", theirs, sizeof(theirs)) == 0 && strcmp(ours, theirs) != 0;
-}
-
 static int refuse_attached(struct dump *d, struct error *err)
 {
     for (size_t i = 0; i < d->tree.count; i++) {
@@ -230,7 +223,7 @@ static int refuse_attached(struct dump *d, struct error *err)
 
 int dump_ipc(struct dump *d, struct error *err)
 {
-    if (!own_namespace(d->options.init))
+    if (!ipc_is_own(d->options.init))
         return refuse_attached(d, err);
     _cleanup_close_ int file = memfd_create("ipc", MFD_CLOEXEC);
     if (file < 0)

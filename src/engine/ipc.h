@@ -28,6 +28,8 @@ struct ipc_message {
     uint64_t size;
 };
 
+/* Whether the ipc namespace of this process is not ours. */
+bool ipc_is_own(pid_t pid);
 /* Calls `run` in a child inside the ipc namespace of `pid`; with `meanwhile`, that is called in our
  * process before the child ends. */
 int ipc_enter(pid_t pid, int (*run)(void *context, struct error *err),

@@ -243,5 +243,7 @@ int plan_load(struct restore *r, struct error *err)
         n = locks_load(r, err);
     if (n == 0)
         n = fifo_load(r, err);
+    if (n == 0)
+        n = mqueue_load(r, err);
     return n < 0 ? n : memfd_load(r, err);
 }

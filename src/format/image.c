@@ -69,6 +69,7 @@ static const struct kind kinds[IMAGE_KIND_COUNT] = {
     [IMAGE_IPC_SHM] = MANY("ipcns-shm", 0x46283044, ipc_shm_entry),
     [IMAGE_IPC_MSG] = MANY("ipcns-msg", 0x55453737, ipc_msg_entry),
     [IMAGE_IPC_SEM] = MANY("ipcns-sem", 0x59573019, ipc_sem_entry),
+    [IMAGE_MQUEUE] = ONE("firn-mqueue.img", 0x6d71756e, mqueue_entry),
     [IMAGE_NETNS] = MANY("netns", 0x55933752, netns_entry),
     [IMAGE_NETDEV] = MANY("netdev", 0x57373951, net_device_entry),
     [IMAGE_CPUINFO] = ONE("cpuinfo.img", 0x61404013, cpuinfo_entry),

@@ -69,6 +69,7 @@ enum image_kind {
     IMAGE_IPC_SHM,
     IMAGE_IPC_MSG, /* IpcMsgEntry, each followed by its messages: image_next_as */
     IMAGE_IPC_SEM,
+    IMAGE_MQUEUE, /* MqueueEntry, each followed by its messages: image_next_as */
     IMAGE_NETNS,
     IMAGE_NETDEV,
     IMAGE_CPUINFO,

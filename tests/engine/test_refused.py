@@ -7,6 +7,7 @@ OBJECTS = {
     "fanotify": "fanotify",
     "io_uring": "io_uring",
     "netlink": "netlink socket",
+    "notified": "mq_notify",
 }
 
 

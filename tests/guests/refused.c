@@ -1,5 +1,6 @@
 /* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
  * be refused, and this program must not notice. */
+#include <mqueue.h>
 #include <sys/fanotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,14 +35,19 @@ static int make_fanotify(void)
     return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY);
 }
 
+static int make_notified(void)
+{
+    struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    mqd_t q = mq_open("/notified", O_CREAT | O_RDWR, 0600, NULL);
+    return q >= 0 && mq_notify(q, &e) == 0 ? q : -1;
+}
+
 static const struct {
     const char *name;
     int (*make)(void);
 } objects[] = {
-    {"io_uring", make_io_uring},
-    {"netlink", make_netlink},
-    {"outside", make_outside},
-    {"fanotify", make_fanotify},
+    {"io_uring", make_io_uring}, {"netlink", make_netlink},   {"outside", make_outside},
+    {"fanotify", make_fanotify}, {"notified", make_notified},
 };
 
 static void verify(void)

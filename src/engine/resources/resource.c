@@ -20,6 +20,7 @@ static const struct resource *const table[] = {
     &resource_timerfd,
     /* files */
     &resource_memfd,
+    &resource_mqueue,
     &resource_regular_file,
     &resource_device,
     &resource_terminal,

@@ -45,8 +45,8 @@ extern const struct resource resource_epoll, resource_eventfd, resource_inotify,
     resource_signalfd, resource_timerfd;
 extern const struct resource resource_fifo;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
-    resource_terminal, resource_terminal_master, resource_memfd, resource_inet_socket,
-    resource_unix_socket, resource_other_socket;
+    resource_terminal, resource_terminal_master, resource_memfd, resource_mqueue,
+    resource_inet_socket, resource_unix_socket, resource_other_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
@@ -73,6 +73,12 @@ int pipe_read_content(struct dump *d, int fd, struct pipe_state *p);
 int fifo_write_images(struct dump *d, struct error *err);
 /* Reads and checks it. */
 int fifo_load(struct restore *r, struct error *err);
+/* Message queues are read by taking everything out and putting it back, all open or not. */
+int mqueues_look(struct dump *d, struct error *err);
+int mqueue_write_images(struct dump *d, struct error *err);
+void mqueues_free(struct dump *d);
+/* Reads and checks them. */
+int mqueue_load(struct restore *r, struct error *err);
 int terminal_write_images(struct dump *d, struct error *err);
 int memfd_write_images(struct dump *d, struct error *err);
 /* Reads and checks it. */
