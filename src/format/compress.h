@@ -1,4 +1,4 @@
-/* Streams compressed by all cores. compress.c is the only file that knows zstd and zlib.
+/* Streams compressed by all cores.
  *
  * The input is cut into pieces of 256 KiB, each compressed for itself: zstd as independent frames
  * with their size and a checksum, gzip as members of one file. Any zstd or gzip reads the result,

@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "format/codec.h"
+#include "format/frames.h"
 
 #define BLOCK_SIZE   (1u << 20)
 #define NS           1000000000
@@ -71,22 +73,24 @@ struct tar_reader {
     void *context;
     int fd;
     int code; /* errno of a failed read */
-    bool began, complete;
-    void *buffer;
+    bool began, complete, truncated;
+    char *buffer;
+    size_t head;           /* bytes in the buffer that were read to see what it is */
+    struct frames *frames; /* zstd, which all cores expand; libarchive does the others */
     struct tar_entry entry;
 };
 
 static int read_failed(struct tar_reader *r, struct error *err)
 {
     const char *reason = archive_error_string(r->archive);
-    if (r->code)
+    if (r->code && !(r->frames && r->code == EBADMSG))
         return error_errno(err, r->code, "cannot read %s", r->what);
     if (!reason)
         reason = "the archive is damaged";
     /* Before the first header nothing but garbage gives an error. */
     if (!r->began && strstr(reason, "Unrecognized"))
         return error_set(err, EINVAL, "%s is not a tar archive", r->what);
-    if (!strcasestr(reason, "truncated"))
+    if (!r->truncated && !strcasestr(reason, "truncated"))
         return error_set(err, EBADMSG, "%s is damaged: %s", r->what, reason);
     if (r->entry.path)
         return error_set(err, EBADMSG, "%s ends in the middle of %.200s: the file is truncated",
@@ -94,17 +98,31 @@ static int read_failed(struct tar_reader *r, struct error *err)
     return error_set(err, EBADMSG, "%s ends too early: the file is truncated", r->what);
 }
 
+static ssize_t read_some(void *context, void *data, size_t size)
+{
+    struct tar_reader *r = context;
+    size_t n = r->head < size ? r->head : size;
+    if (!n)
+        return r->read(r->context, data, size);
+    memmove(data, r->buffer, n);
+    r->head -= n;
+    memmove(r->buffer, r->buffer + n, r->head);
+    return (ssize_t)n;
+}
+
 static ssize_t give_bytes(struct archive *a, void *context, const void **ret)
 {
     struct tar_reader *r = context;
-    ssize_t n = r->read(r->context, r->buffer, BLOCK_SIZE);
-    if (n < 0) {
-        r->code = (int)-n;
-        archive_set_error(a, r->code, "read error");
-        return -1;
-    }
+    size_t size = 0;
     *ret = r->buffer;
-    return n;
+    ssize_t n =
+        r->frames ? frames_next(r->frames, ret, &size) : read_some(r, r->buffer, BLOCK_SIZE);
+    if (n >= 0)
+        return r->frames ? (ssize_t)size : n;
+    r->truncated = r->frames && n == -ENODATA;
+    r->code = r->truncated ? 0 : (int)-n;
+    archive_set_error(a, (int)-n, "its compressed data cannot be expanded");
+    return -1;
 }
 
 static ssize_t read_fd(void *context, void *data, size_t size)
@@ -127,15 +145,31 @@ static struct tar_reader *reader_new(const char *what)
     archive_read_support_filter_gzip(r->archive);
     archive_read_support_filter_bzip2(r->archive);
     archive_read_support_filter_xz(r->archive);
-    archive_read_support_filter_zstd(r->archive);
     archive_read_support_format_tar(r->archive);
     return r;
+}
+
+static int detect_zstd(struct tar_reader *r, struct error *err)
+{
+    ssize_t n = 1;
+    while (n > 0 && r->head < CODEC_MAGIC_SIZE) {
+        n = r->read(r->context, r->buffer + r->head, BLOCK_SIZE - r->head);
+        r->head += n > 0 ? (size_t)n : 0;
+    }
+    if (n < 0)
+        return error_errno(err, (int)-n, "cannot read %s", r->what);
+    if (r->head < CODEC_MAGIC_SIZE || !codec_is_zstd(r->buffer))
+        return 0;
+    return frames_open(read_some, r, &r->frames, err);
 }
 
 static int reader_start(struct tar_reader *new, struct tar_reader **ret, struct error *err)
 {
     _cleanup_(tar_reader_freep) struct tar_reader *r = new;
     LOCALE_SCOPE(r->locale);
+    int n = detect_zstd(r, err);
+    if (n < 0)
+        return n;
     if (archive_read_open(r->archive, r, NULL, give_bytes, NULL) != ARCHIVE_OK)
         return read_failed(r, err);
     *ret = take_ptr(r);
@@ -254,6 +288,8 @@ bool tar_reader_complete(const struct tar_reader *r)
 void tar_reader_free(struct tar_reader *r)
 {
     archive_read_free(r->archive);
+    if (r->frames)
+        frames_free(r->frames);
     tar_entry_clear(&r->entry);
     if (r->locale)
         freelocale(r->locale);
