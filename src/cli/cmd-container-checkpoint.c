@@ -13,7 +13,7 @@
 struct checkpoint_command_options {
     bool all, latest, leave_running, keep, ignore_rootfs, ignore_volumes;
     bool tcp_established, tcp_close, file_locks, print_stats;
-    char *export_path, *compression;
+    char *export_path, *compression, *external_unix;
 };
 
 #define CHECKPOINT(field) offsetof(struct checkpoint_command_options, field)
@@ -25,6 +25,9 @@ static const struct option table[] = {
     {"create-image", 0, OPTION_UNSUPPORTED, 0, "string"},
     {"export", 'e', OPTION_STRING, CHECKPOINT(export_path), "string",
      "Export the checkpoint image to a tar.gz"},
+    {"external-unix", 0, OPTION_STRING, CHECKPOINT(external_unix), "string",
+     "What becomes of unix sockets connected with the outside (refuse, close, reconnect)",
+     .initial = "refuse"},
     {"file-locks", 0, OPTION_BOOL, CHECKPOINT(file_locks),
      .help = "Checkpoint a container with file locks"},
     {"ignore-rootfs", 0, OPTION_BOOL, CHECKPOINT(ignore_rootfs),
@@ -47,17 +50,27 @@ static const struct option table[] = {
     {0},
 };
 
+static bool is_one_of(const char *word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], word) == 0)
+            return true;
+    return false;
+}
+
 static int check(const struct call *call, struct checkpoint_command_options *o, struct error *err)
 {
     static const char *const algorithms[] = {"gzip", "none", "zstd"};
-    bool known = false;
+    static const char *const policies[] = {"refuse", "close", "reconnect"};
     if (!o->export_path && option_given(call->given, "compress"))
         return error_kind_set(err, ERROR_USAGE, "--compress can only be used with --export");
     for (char *c = o->compression; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
-        known |= strcmp(algorithms[i], o->compression) == 0;
-    if (!known)
+    if (!is_one_of(o->external_unix, policies, ARRAY_LEN(policies)))
+        return error_kind_set(err, ERROR_USAGE,
+                              "--external-unix is refuse, close or reconnect, not \"%s\"",
+                              o->external_unix);
+    if (!is_one_of(o->compression, algorithms, ARRAY_LEN(algorithms)))
         return error_kind_set(err, ERROR_USAGE,
                               "selected compression algorithm (\"%s\") not supported. Please "
                               "select one from: gzip, none, zstd",
@@ -113,6 +126,7 @@ static int run(struct call *call, struct error *err)
         .ignore_volumes = o->ignore_volumes,
         .tcp_established = o->tcp_established,
         .tcp_close = o->tcp_close,
+        .external_unix = o->external_unix,
         .file_locks = o->file_locks,
     };
     struct each e = {.all = o->all, .latest = o->latest, .wanted = wanted_running};

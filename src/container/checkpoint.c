@@ -189,6 +189,13 @@ static int read_stdio(const struct container *c, struct json **ret, struct error
     return js_parse_file(path, ret, err);
 }
 
+static enum unix_outside unix_policy(const char *word)
+{
+    return word && strcmp(word, "close") == 0       ? UNIX_OUTSIDE_CLOSE
+           : word && strcmp(word, "reconnect") == 0 ? UNIX_OUTSIDE_RECONNECT
+                                                    : UNIX_OUTSIDE_REFUSE;
+}
+
 /* The container is locked and runs. */
 static int checkpoint_running(struct job *job, struct container *c,
                               const struct container_status *status, struct error *err)
@@ -218,6 +225,7 @@ static int checkpoint_running(struct job *job, struct container *c,
         .stdio = {js_text(js_at(stdio, 0)), js_text(js_at(stdio, 1)), js_text(js_at(stdio, 2))},
         .tcp_established = q->options->tcp_established,
         .tcp_close = q->options->tcp_close,
+        .unix_outside = unix_policy(q->options->external_unix),
         .file_locks = q->options->file_locks,
         .cancelled = cancelled,
         .progress = progress,

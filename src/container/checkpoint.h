@@ -21,6 +21,7 @@ struct checkpoint_options {
     bool keep; /* accepted: a local checkpoint is always kept */
     bool ignore_rootfs, ignore_volumes;
     bool tcp_established, tcp_close, file_locks;
+    const char *external_unix; /* unix sockets with the outside: refuse, close, reconnect */
 };
 
 /* Times in microseconds, counts in pages of 4 KiB. */

@@ -32,6 +32,13 @@
 struct dump;
 struct restore;
 
+/* What becomes of unix sockets that are connected with the outside. */
+enum unix_outside {
+    UNIX_OUTSIDE_REFUSE,
+    UNIX_OUTSIDE_CLOSE,     /* programs find them hung up */
+    UNIX_OUTSIDE_RECONNECT, /* those that lead to a name are connected to it again, as new */
+};
+
 struct dump_options {
     pid_t init;         /* in our pid namespace: process 1 of the container */
     const char *name;   /* of the container, for error texts */
@@ -47,6 +54,7 @@ struct dump_options {
     /* Established TCP connections: kept as they are, or closed in the checkpoint; with neither they
      * are refused. */
     bool tcp_established, tcp_close;
+    enum unix_outside unix_outside;
     bool file_locks; /* keep locks on files that others outside may hold, too */
     /* Asked now and then; true makes the dump stop with ERROR_CANCELLED. May be NULL. */
     bool (*cancelled)(void *context);

@@ -204,7 +204,75 @@ def test_unix_socket_to_outside_is_refused(t):
     t.wait_for_log("box", "ready")
     peer, _ = server.accept()
     failed = t.fails("container", "checkpoint", "box")
-    for part in ("process 1 (refused)", "container box", "fd 3", "/outside/socket", "outside the container"):
+    for part in ("process 1 (refused)", "container box", "fd 3", "/outside/socket",
+                 "outside the container", "--external-unix"):
         contains(failed.err, part, "the refusal")
     peer.close()
     server.close()
+
+
+class Outside:
+    """A stream server and a datagram receiver in a directory that the container sees."""
+
+    def __init__(self, t):
+        self.path = os.path.join(t.dir, "outside")
+        os.mkdir(self.path)
+        self.stream = socket.socket(socket.AF_UNIX)
+        self.stream.bind(os.path.join(self.path, "socket"))
+        self.stream.listen(2)
+        self.datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.datagrams.bind(os.path.join(self.path, "log"))
+        for s in self.stream, self.datagrams:
+            s.settimeout(10)
+        for name in "socket", "log":
+            os.chmod(os.path.join(self.path, name), 0o777)
+
+    def close(self):
+        self.stream.close()
+        self.datagrams.close()
+
+
+def start_outside(t):
+    outside = Outside(t)
+    t.firn("run", "-d", "--name", "box", "-v", f"{outside.path}:/outside", "guests",
+           "/guests/sockets-outside")
+    t.wait_for_log("box", "ready")
+    peer, _ = outside.stream.accept()
+    equal(peer.recv(100), b"first", "what came through")
+    return outside, peer
+
+
+def test_unix_sockets_to_outside_are_hung_up(t):
+    outside, peer = start_outside(t)
+    for n in (1, 2):
+        t.firn("container", "checkpoint", "--external-unix=close", "box")
+        equal(peer.recv(100), b"", "what the server outside sees")
+        t.firn("container", "restore", "box")
+        t.firn("kill", "-s", "USR1", "box")
+        lines = t.wait_for_log("box", f"ok {n}")
+        check("hung up" in lines and "connected" not in lines, f"the program says {lines}")
+        check("datagrams sent" not in lines, f"the program says {lines}")
+    peer.close()
+    outside.close()
+
+
+def test_unix_sockets_to_outside_are_connected_again(t):
+    outside, peer = start_outside(t)
+    for n in (1, 2):
+        peer.sendall(b"unread")
+        t.firn("container", "checkpoint", "--external-unix=reconnect", "box")
+        peer.close()
+        t.firn("container", "restore", "box")
+        peer, _ = outside.stream.accept()
+        t.firn("kill", "-s", "USR1", "box")
+        lines = t.wait_for_log("box", f"ok {n}")
+        check("connected" in lines and "hung up" not in lines, f"the program says {lines}")
+        equal(peer.recv(100), b"stream", "what came through the new connection")
+        equal(outside.datagrams.recv(100), b"dg", "the datagram")
+    t.firn("container", "checkpoint", "--external-unix=reconnect", "box")
+    os.unlink(os.path.join(outside.path, "socket"))
+    failed = t.fails("container", "restore", "box")
+    for part in ("process 1", "/outside/socket", "--external-unix=close"):
+        contains(failed.err, part, "the error")
+    peer.close()
+    outside.close()

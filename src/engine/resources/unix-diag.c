@@ -138,3 +138,71 @@ const struct unix_diag *unix_diag_waits_at(const struct dump *d, uint32_t ino)
                 return &t->sockets[i];
     return NULL;
 }
+
+/* ---- one socket ---- */
+
+static int ask_one(int fd, uint32_t ino)
+{
+    struct {
+        struct nlmsghdr head;
+        struct unix_diag_req body;
+    } request = {
+        .head = {.nlmsg_len = sizeof(request),
+                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                 .nlmsg_flags = NLM_F_REQUEST},
+        .body = {.sdiag_family = AF_UNIX,
+                 .udiag_states = ~0u,
+                 .udiag_ino = ino,
+                 .udiag_show = UDIAG_SHOW_VFS,
+                 .udiag_cookie = {~0u, ~0u}},
+    };
+    return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+}
+
+static int take_file(const struct nlmsghdr *h, struct unix_diag_vfs *ret)
+{
+    if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
+        return -ENOENT;
+    const struct unix_diag_msg *m = NLMSG_DATA(h);
+    size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(*m));
+    const struct rtattr *a = (const void *)((const char *)m + NLMSG_ALIGN(sizeof(*m)));
+    for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+        if (a->rta_type == UNIX_DIAG_VFS && RTA_PAYLOAD(a) >= sizeof(*ret)) {
+            memcpy(ret, RTA_DATA(a), sizeof(*ret));
+            return 0;
+        }
+    return -ENOENT;
+}
+
+/* In the network namespace we are in. */
+static int bound(uint32_t ino, struct unix_diag_vfs *ret)
+{
+    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    char buffer[4096];
+    int r = fd < 0 ? -errno : ask_one(fd, ino);
+    ssize_t n = r < 0 ? r : recv(fd, buffer, sizeof(buffer), 0);
+    const struct nlmsghdr *h = (const void *)buffer;
+    if (n < 0)
+        return r < 0 ? r : -errno;
+    return NLMSG_OK(h, (size_t)n) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY ? take_file(h, ret)
+                                                                          : -ENOENT;
+}
+
+int unix_diag_bound(const struct dump *d, uint32_t ino, uint32_t *ret_dev, uint64_t *ret_ino)
+{
+    struct unix_diag_vfs file = {0};
+    struct error unused = {0};
+    int back = -1;
+    int r = socket_enter_network(d->options.init, &back, &unused);
+    if (r == 0) {
+        r = bound(ino, &file);
+        socket_leave_network(back);
+    }
+    if (r < 0)
+        r = bound(ino, &file);
+    if (r < 0)
+        return r;
+    *ret_dev = file.udiag_vfs_dev;
+    *ret_ino = file.udiag_vfs_ino;
+    return 0;
+}

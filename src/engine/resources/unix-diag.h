@@ -24,3 +24,6 @@ struct unix_diag_table {
 int unix_diag_find(struct dump *d, uint32_t ino, const struct unix_diag **ret, struct error *err);
 /* The listening socket where the connection of socket `ino` waits to be accepted, or NULL. */
 const struct unix_diag *unix_diag_waits_at(const struct dump *d, uint32_t ino);
+/* The file that a socket of the container's network namespace or of ours is bound to; `dev` as the
+ * kernel numbers it, major << 20 | minor. 0 or -errno. */
+int unix_diag_bound(const struct dump *d, uint32_t ino, uint32_t *ret_dev, uint64_t *ret_ino);

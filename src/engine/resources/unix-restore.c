@@ -59,12 +59,31 @@ static bool name_is_sane(const UnixSkEntry *e)
            (e->name.data[0] == '/' || (e->name_dir && e->name_dir[0] == '/'));
 }
 
+static const char *outside(const struct restore *r, const UnixSkEntry *e)
+{
+    return js_get_string(extra_find(r->extra, "sockets", e->id), "outside");
+}
+
+static size_t outside_size(const struct restore *r, const UnixSkEntry *e)
+{
+    return (size_t)js_get_int(extra_find(r->extra, "sockets", e->id), "outsideSize", 0);
+}
+
+static bool outside_is_sane(const struct restore *r, const UnixSkEntry *e)
+{
+    const char *name = outside(r, e);
+    size_t room = sizeof(((struct sockaddr_un *)0)->sun_path), size = outside_size(r, e);
+    if (!name || name[0] == '/')
+        return !name || (strlen(strrchr(name, '/')) < room && strlen(name) < 4096);
+    return name[0] == '@' && strlen(name) <= room && size >= strlen(name) && size <= room;
+}
+
 int unix_socket_check(struct restore *r, const FileEntry *entry, struct error *err)
 {
     const UnixSkEntry *e = entry->usk;
     if (!e || e->id != entry->id ||
         (e->type != SOCK_STREAM && e->type != SOCK_DGRAM && e->type != SOCK_SEQPACKET) ||
-        !name_is_sane(e) || (e->state == STATE_LISTEN && !unix_named(e)))
+        !name_is_sane(e) || (e->state == STATE_LISTEN && !unix_named(e)) || !outside_is_sane(r, e))
         return error_set(err, EINVAL, "the checkpoint's unix socket %u is not one that can be",
                          entry->id);
     if (e->peer && !find_ino(r, e->peer))
@@ -248,6 +267,56 @@ static int make_connection(struct maker *m, const UnixSkEntry *e, const UnixSkEn
     return n < 0 ? n : hand_out(m, e, peer, ends[by_peer], ends[!by_peer], err);
 }
 
+/* ---- connections with the outside ---- */
+
+/* A path may be longer than an address. */
+static socklen_t outside_address(struct batch *b, const char *name, size_t size,
+                                 struct sockaddr_un *ret)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    const char *base = strlen(name) < sizeof(ret->sun_path) ? name : strrchr(name, '/') + 1;
+    if (base != name) {
+        char directory[4096];
+        snprintf(directory, sizeof(directory), "%.*s", (int)(base - name), name);
+        batch_try(b, SYS_chdir, batch_string(b, directory));
+    }
+    snprintf(ret->sun_path, sizeof(ret->sun_path), "%.107s", base);
+    if (name[0] != '@')
+        return sizeof(*ret);
+    ret->sun_path[0] = 0;
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+}
+
+/* Not waiting for a server that is busy. */
+static int connect_outside(struct maker *m, int fd, const UnixSkEntry *e, struct error *err)
+{
+    const char *name = outside(m->restore, e);
+    struct sockaddr_un to;
+    batch_reset(m->batch);
+    size_t length = outside_size(m->restore, e);
+    socklen_t size = outside_address(m->batch, name, length, &to);
+    remote_addr at = batch_data(m->batch, &to, size);
+    batch_try(m->batch, SYS_fcntl, (uint64_t)fd, F_SETFL, O_NONBLOCK);
+    become(m, e->id);
+    size_t call = batch_try(m->batch, SYS_connect, (uint64_t)fd, at, size);
+    come_back(m);
+    batch_try(m->batch, SYS_fcntl, (uint64_t)fd, F_SETFL, 0);
+    int n = batch_run(m->batch, err);
+    if (n < 0 || batch_result(m->batch, call) == 0)
+        return n;
+    return error_errno(err, (int)-batch_result(m->batch, call),
+                       "process %d cannot connect to the unix socket %s outside again (a "
+                       "checkpoint with --external-unix=close needs no such connection)",
+                       m->task->vpid, name);
+}
+
+static int make_outside(struct maker *m, const UnixSkEntry *e, struct error *err)
+{
+    int fd = make_one(m, e, err);
+    int n = fd < 0 ? fd : connect_outside(m, fd, e, err);
+    return n < 0 ? n : fd;
+}
+
 static bool waits(const struct restore *r, const UnixSkEntry *e)
 {
     return js_get(extra_find(r->extra, "sockets", e->id), "waitsAt") != NULL;
@@ -260,6 +329,8 @@ int unix_socket_restore(struct maker *m, const FileEntry *entry, struct error *e
     bool nameless = !unix_named(e) && (!peer || !unix_named(peer));
     if (e->state == STATE_LISTEN)
         return make_listening(m, e, err);
+    if (outside(m->restore, e))
+        return make_outside(m, e, err);
     if (e->type == SOCK_DGRAM)
         return peer && nameless ? make_pair(m, e, peer, err) : make_one(m, e, err);
     if (e->state != STATE_ESTABLISHED || waits(m->restore, e))
@@ -465,7 +536,8 @@ static int fill_queue(struct maker *m, int copy, const UnixSkEntry *e, struct er
 {
     const struct socket_packets *all = m->restore->packets;
     int n = 0;
-    for (size_t i = 0; n == 0 && i < all->count; i++)
+    /* What a server outside said belonged to the old connection. */
+    for (size_t i = 0; n == 0 && i < all->count && !outside(m->restore, e); i++)
         if (all->list[i].id_for == e->id)
             n = send_packet(m, copy, e, &all->list[i], err);
     return n;

@@ -213,48 +213,6 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     return r < 0 || e->state == STATE_LISTEN ? r : socket_queue_dump(d, f, fd, entry->id, err);
 }
 
-/* ---- once all descriptors are known ---- */
-
-static bool is_inside(const struct dump *d, uint32_t ino)
-{
-    for (size_t i = 0; i < d->file_count; i++)
-        if (d->files[i].entry->usk && d->files[i].entry->usk->ino == ino)
-            return true;
-    return false;
-}
-
-/* A name for the other end, as far as one can tell. */
-static const char *describe_peer(struct dump *d, const struct file *file)
-{
-    struct descriptor f = {.task = tree_find_pid(&d->tree, file->holder), .fd = file->fd};
-    struct sockaddr_un name = {0};
-    socklen_t size = sizeof(name) - 1;
-    _cleanup_close_ int fd = f.task ? descriptor_borrow(&f) : -1;
-    if (fd < 0 || getpeername(fd, (struct sockaddr *)&name, &size) < 0 ||
-        size <= offsetof(struct sockaddr_un, sun_path))
-        return "";
-    if (!name.sun_path[0])
-        return arena_printf(d->arena, " (@%s)", name.sun_path + 1);
-    return arena_printf(d->arena, " (%s)", name.sun_path);
-}
-
-int unix_sockets_settle(struct dump *d, struct error *err)
-{
-    for (size_t i = 0; i < d->file_count; i++) {
-        const struct file *file = &d->files[i];
-        const UnixSkEntry *e = file->entry->usk;
-        if (!e || !e->peer || is_inside(d, e->peer))
-            continue;
-        const struct task *t = tree_find_pid(&d->tree, file->holder);
-        return error_set(err, ENOTSUP,
-                         "process %d (%s) of container %s: fd %d is a unix socket whose other "
-                         "end%s is held by a process outside the container",
-                         t ? t->vpid : 0, t ? t->stat.comm : "?", d->options.name, file->fd,
-                         describe_peer(d, file));
-    }
-    return 0;
-}
-
 const struct resource resource_unix_socket = {.name = "unix socket",
                                               .type = FD_TYPES__UNIXSK,
                                               .match = match,
