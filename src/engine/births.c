@@ -12,9 +12,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "engine/extra.h"
 #include "engine/hoard.h"
 #include "engine/kernel.h"
 #include "engine/restore.h"
+#include "engine/sharing.h"
 #include "engine/stage.h"
 
 /* ---- taking over ---- */
@@ -121,10 +123,11 @@ static int adopt(struct puppet *parent, pid_t tid, pid_t vtid, bool thread, stru
     return borrow(child, err);
 }
 
-int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_signal,
-               struct puppet *child, struct error *err)
+static int bear(struct puppet *parent, pid_t vpid, uint64_t flags, int exit_signal,
+                struct puppet *child, struct error *err)
 {
     struct clone_args args = {
+        .flags = flags,
         .exit_signal = (uint64_t)exit_signal,
         .set_tid = (uint64_t)(uintptr_t)&vpid,
         .set_tid_size = 1,
@@ -132,6 +135,12 @@ int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_si
     pid_t pid = 0;
     int n = run_clone(parent, &args, &pid, err);
     return n < 0 ? n : adopt(parent, pid, vpid, false, child, err);
+}
+
+int give_birth(struct restore *r, struct puppet *parent, pid_t vpid, int exit_signal,
+               struct puppet *child, struct error *err)
+{
+    return bear(parent, vpid, 0, exit_signal, child, err);
 }
 
 static int call(struct puppet *p, struct error *err, const char *what, long number, uint64_t a,
@@ -203,11 +212,25 @@ int restore_reap(struct puppet *parent, pid_t vpid, struct error *err)
 
 /* ---- sessions ---- */
 
-static int born_into_session(struct restore *r, struct puppet *parent, struct task *t,
+/* What its parent gets at its end; SIGCHLD but for a few that clone(2) made. */
+static int exit_signal_of(const struct restore *r, const struct task *t)
+{
+    int64_t s =
+        js_get_int(extra_find(r->extra, "processes", (uint64_t)t->vpid), "exitSignal", SIGCHLD);
+    return s >= 0 && s < NSIG ? (int)s : SIGCHLD;
+}
+
+/* Born of its parent, or of `helper` in its place, or of a sibling it shares something with; such a
+ * one has the signal at its end from the sibling. */
+static int born_into_session(struct restore *r, struct puppet *helper, struct task *t,
                              struct error *err)
 {
     struct puppet *p = &t->threads[0].puppet;
-    int n = give_birth(r, parent, t->vpid, SIGCHLD, p, err);
+    struct task *bearer = sharing_bearer(&r->tree, t);
+    bool by_sibling = bearer != t->parent_task;
+    struct puppet *mother = helper && !by_sibling ? helper : &bearer->threads[0].puppet;
+    uint64_t flags = sharing_flags(bearer, t) | (by_sibling ? CLONE_PARENT : 0);
+    int n = bear(mother, t->vpid, flags, by_sibling ? 0 : exit_signal_of(r, t), p, err);
     t->pid = p->tid;
     if (n == 0 && t->session == t->vpid)
         n = call(p, err, "start its session", SYS_setsid, 0, 0);
@@ -220,9 +243,12 @@ static int make_children(struct restore *r, struct task *parent, struct error *e
         struct task *t = &r->tree.tasks[i];
         if (t->parent_task != parent || t->pid)
             continue;
-        if (t->session != t->vpid && t->session != parent->session)
+        const struct task *bearer = sharing_bearer(&r->tree, t);
+        if (t->session != t->vpid && t->session != bearer->session)
             continue; /* an orphan of another session: later */
-        int n = born_into_session(r, &parent->threads[0].puppet, t, err);
+        if (!bearer->pid)
+            continue;
+        int n = born_into_session(r, NULL, t, err);
         if (n == 0)
             n = make_children(r, t, err);
         if (n < 0)
@@ -238,7 +264,8 @@ static int make_orphans(struct restore *r, struct puppet *helper, pid_t session,
 {
     for (size_t i = 0; i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
-        if (t->pid || t->parent_task != parent || t->session != session)
+        if (t->pid || t->parent_task != parent || t->session != session ||
+            !sharing_bearer(&r->tree, t)->pid)
             continue;
         int n = born_into_session(r, helper, t, err);
         if (n < 0)
@@ -292,7 +319,7 @@ static int make_all_orphans(struct restore *r, struct error *err)
 {
     for (size_t i = 0; i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
-        if (t->pid || !t->parent_task || !t->parent_task->pid)
+        if (t->pid || !t->parent_task || !t->parent_task->pid || !sharing_bearer(&r->tree, t)->pid)
             continue;
         int n = make_orphan_family(r, t, err);
         /* They may have children of their own, or be leaders of sessions with orphans. */

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "engine/host.h"
 #include "engine/restore.h"
+#include "engine/sharing.h"
 #include "engine/vma.h"
 
 #define PID_LIMIT     (4 * 1024 * 1024)
@@ -33,6 +34,10 @@ static int check_pids(struct restore *r, struct error *err)
             (!t->parent_task || t->parent_task >= t || t->parent_task->state == TASK_ZOMBIE))
             return error_set(err, EINVAL, "the checkpoint's process %d has no living parent %d",
                              t->vpid, t->parent);
+        if (!sharing_is_sound(&r->tree, t))
+            return error_set(err, EINVAL,
+                             "the checkpoint's process %d shares what nobody can bequeath to it",
+                             t->vpid);
         for (size_t j = 0; j < t->thread_count; j++)
             if (t->threads[j].puppet.vtid <= 0 || t->threads[j].puppet.vtid > PID_LIMIT)
                 return error_set(err, EINVAL, "the checkpoint has a wrong thread id %d",

@@ -281,7 +281,7 @@ int dump_descriptors(struct dump *d, struct task *t, struct error *err)
 {
     int r = dump_directories(d, t, err);
     struct job j = {.d = d, .t = t, .err = err};
-    if (r == 0)
+    if (r == 0 && !t->shared[SHARE_FILES])
         r = proc_each(t->pid, "fd", dump_descriptor, &j);
     FdinfoEntry **fds = t->fds;
     t->fds = arena_memdup(d->arena, fds, t->fd_count * sizeof(*fds));

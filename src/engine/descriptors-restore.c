@@ -134,8 +134,7 @@ const struct parked_pipe *restore_parked(const struct restore *r, uint32_t pipe_
 
 /* ---- the descriptors of a process ---- */
 
-/* Standard descriptors go to base_fd, base_fd + 1, base_fd + 2; everything else goes. */
-static int make_room(struct maker *m, struct error *err)
+static int raise_limit(struct maker *m, struct error *err)
 {
     struct batch *b = m->batch;
     struct rlimit64 old;
@@ -150,6 +149,14 @@ static int make_room(struct maker *m, struct error *err)
     batch_reset(b);
     batch_call(b, "raise its limit of open files", SYS_prlimit64, 0, RLIMIT_NOFILE,
                batch_data(b, &old, sizeof(old)), 0);
+    return batch_run(b, err);
+}
+
+/* Standard descriptors go to base_fd, base_fd + 1, base_fd + 2; everything else goes. */
+static int make_room(struct maker *m, struct error *err)
+{
+    struct batch *b = m->batch;
+    batch_reset(b);
     uint64_t base = (uint64_t)m->restore->base_fd, spare = base + 3 + m->restore->hoard_count;
     batch_call(b, "close its descriptors", SYS_close_range, 3, base + 2, 0);
     batch_call(b, "close its descriptors", SYS_close_range, spare, ~0u, 0);
@@ -256,7 +263,10 @@ static int number_descriptors(struct maker *m, const int *high, struct error *er
 
 static int make_all(struct maker *m, struct error *err)
 {
-    int n = make_room(m, err);
+    int n = raise_limit(m, err);
+    if (n < 0 || m->task->shared[SHARE_FILES])
+        return n;
+    n = make_room(m, err);
     _cleanup_free_ int *high = xcalloc(m->task->fd_count, sizeof(int));
     for (size_t i = 0; n == 0 && i < m->task->fd_count; i++) {
         high[i] = maker_file(m, m->task->fds[i]->id, err);

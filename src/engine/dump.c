@@ -16,6 +16,7 @@
 #include "engine/filter-check.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
+#include "engine/sharing.h"
 
 bool dump_cancelled(const struct dump *d, struct error *err)
 {
@@ -103,8 +104,8 @@ static const struct {
     int (*run)(struct dump *d, struct error *err);
 } steps[] = {
     {"refuse filters that bite", dump_check_filters},
+    {"find what processes share", dump_find_sharing},
     {"look at every process", look},
-    {"refuse what cannot be saved", dump_check_sharing},
     {"settle pipes that lead outside", pipe_settle_outside},
     {"settle terminals that lead outside", terminal_settle_outside},
     {"refuse sockets that lead outside", unix_sockets_settle},

@@ -1,6 +1,7 @@
 #include "engine/images.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,13 +30,22 @@ static const struct {
 #undef NS
 };
 
-/* Numbers for what processes may share. We save nothing shared, so every process has its own; the
- * namespaces are the runtime's and numbered in the order of the table. */
-static TaskKobjIdsEntry *ids_entry(struct dump *d, uint32_t number)
+static uint32_t number_of(const struct dump *d, const struct task *t, enum share kind)
+{
+    const struct task *first = t->shared[kind] ? t->shared[kind] : t;
+    return (uint32_t)(first - d->tree.tasks) + 1;
+}
+
+/* Numbers for what processes may share: that of the first who has it. The namespaces are the
+ * runtime's and numbered in the order of the table. */
+static TaskKobjIdsEntry *ids_entry(struct dump *d, const struct task *t)
 {
     TaskKobjIdsEntry *ids = arena_new_of(d->arena, TaskKobjIdsEntry);
     task_kobj_ids_entry__init(ids);
-    ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = number;
+    ids->vm_id = number_of(d, t, SHARE_MEMORY);
+    ids->files_id = number_of(d, t, SHARE_FILES);
+    ids->fs_id = number_of(d, t, SHARE_DIRECTORIES);
+    ids->sighand_id = number_of(d, t, SHARE_ACTIONS);
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
         *(protobuf_c_boolean *)((char *)ids + namespaces[i].has) = true;
         *(uint32_t *)((char *)ids + namespaces[i].field) = (uint32_t)i + 1;
@@ -64,12 +74,12 @@ static int write_fdinfo(struct dump *d, const struct task *t, struct error *err)
     return image_writer_put(w, d->sink, err);
 }
 
-static int write_task(struct dump *d, struct task *t, uint32_t number, struct error *err)
+static int write_task(struct dump *d, struct task *t, struct error *err)
 {
     uint64_t pid = (uint64_t)t->vpid;
     if (t->state == TASK_ZOMBIE)
         return write_zombie(d, t, err);
-    TaskKobjIdsEntry *ids = ids_entry(d, number);
+    TaskKobjIdsEntry *ids = ids_entry(d, t);
     t->files_id = ids->files_id;
     t->threads[0].core->ids = ids;
     int r = image_put(d->sink, IMAGE_IDS, pid, ids, err);
@@ -80,7 +90,15 @@ static int write_task(struct dump *d, struct task *t, uint32_t number, struct er
         r = image_put(d->sink, IMAGE_MM, pid, t->mm, err);
     if (r == 0)
         r = image_put(d->sink, IMAGE_FS, pid, t->fs, err);
-    return r < 0 ? r : write_fdinfo(d, t, err);
+    return r < 0 || t->shared[SHARE_FILES] ? r : write_fdinfo(d, t, err);
+}
+
+/* What its parent gets at its end, for the few that clone(2) gave another signal. */
+static void note_exit_signal(struct dump *d, const struct task *t)
+{
+    if (t->parent && t->stat.exit_signal != SIGCHLD)
+        js_set(extra_of(d->extra, "processes", (uint64_t)t->vpid), "exitSignal",
+               js_int(t->stat.exit_signal));
 }
 
 static void add_pstree(struct dump *d, struct image_writer *w, const struct task *t)
@@ -115,7 +133,8 @@ int images_write_tasks(struct dump *d, struct error *err)
     int r = 0;
     for (size_t i = 0; r == 0 && i < d->tree.count; i++) {
         add_pstree(d, w, &d->tree.tasks[i]);
-        r = write_task(d, &d->tree.tasks[i], (uint32_t)i + 1, err);
+        note_exit_signal(d, &d->tree.tasks[i]);
+        r = write_task(d, &d->tree.tasks[i], err);
     }
     if (r == 0)
         r = image_writer_put(w, d->sink, err);
@@ -165,7 +184,7 @@ int images_write_inventory(struct dump *d, struct error *err)
     e.img_version = 2;
     e.has_fdinfo_per_id = e.fdinfo_per_id = true;
     e.has_ns_per_id = e.ns_per_id = true;
-    e.root_ids = ids_entry(d, 1);
+    e.root_ids = ids_entry(d, &d->tree.tasks[0]);
     e.has_lsmtype = true;
     e.lsmtype = LSMTYPE__NO_LSM;
     e.has_dump_uptime = true;

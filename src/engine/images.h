@@ -10,5 +10,3 @@ int images_write_tasks(struct dump *d, struct error *err);
 int images_write_files(struct dump *d, struct error *err);
 /* inventory, host, utsns. */
 int images_write_inventory(struct dump *d, struct error *err);
-/* Processes that share memory, descriptors or directories without being threads. */
-int dump_check_sharing(struct dump *d, struct error *err);

@@ -269,7 +269,7 @@ static int scan_words(struct page_scan *s, int fd, const VmaEntry *v, bool reada
 
 int dump_find_pages(struct dump *d, struct task *t, struct error *err)
 {
-    if (t->state == TASK_ZOMBIE)
+    if (t->state == TASK_ZOMBIE || t->shared[SHARE_MEMORY])
         return 0;
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/pagemap", t->pid);

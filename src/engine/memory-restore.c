@@ -435,6 +435,8 @@ static int set_mm(struct builder *w)
 
 static int build(struct restore *r, struct task *t, struct batch *b, struct error *err)
 {
+    if (t->shared[SHARE_MEMORY])
+        return find_vdso_insn(t, err);
     struct builder w = {.r = r, .t = t, .b = b, .fd = -1, .err = err};
     batch_start(b, &t->threads[0].puppet);
     int n = set_mm(&w);

@@ -68,6 +68,24 @@ static int load_zombie(struct restore *r, struct task *t, struct error *err)
     return get(r, IMAGE_CORE, (uint64_t)t->vpid, &t->threads[0].core, err);
 }
 
+/* Among the processes read so far; every process has its `ids`. */
+static void find_sharers(struct restore *r, struct task *t, const TaskKobjIdsEntry *ids)
+{
+    t->ids = ids;
+    for (size_t i = 0; i < r->tree.count; i++) {
+        struct task *other = &r->tree.tasks[i];
+        const bool same[SHARE_KINDS] = {
+            [SHARE_MEMORY] = other->ids && other->ids->vm_id == ids->vm_id,
+            [SHARE_FILES] = other->ids && other->ids->files_id == ids->files_id,
+            [SHARE_DIRECTORIES] = other->ids && other->ids->fs_id == ids->fs_id,
+            [SHARE_ACTIONS] = other->ids && other->ids->sighand_id == ids->sighand_id,
+        };
+        for (size_t k = 0; k < SHARE_KINDS; k++)
+            if (same[k] && !t->shared[k])
+                t->shared[k] = other;
+    }
+}
+
 static int load_alive(struct restore *r, struct task *t, const PstreeEntry *e, struct error *err)
 {
     int n = load_threads(r, t, e, err);
@@ -80,6 +98,7 @@ static int load_alive(struct restore *r, struct task *t, const PstreeEntry *e, s
     TaskKobjIdsEntry *ids = t->threads[0].core->ids;
     if (!ids && (n = get(r, IMAGE_IDS, e->pid, &ids, err)) < 0)
         return n;
+    find_sharers(r, t, ids);
     t->files_id = ids->files_id;
     struct image *fds;
     n = load(r, IMAGE_FDINFO, ids->files_id, true, &fds, err);

@@ -127,15 +127,25 @@ static int prepare_restart(struct puppet *p, struct registers *regs, struct erro
 
 /* ---- registers ---- */
 
-static int restore_thread(struct task *t, struct thread *th, bool last, struct error *err)
+/* A process that is still to come has the same memory. */
+static bool stage_is_needed(const struct restore *r, const struct task *t)
+{
+    const struct task *owner = t->shared[SHARE_MEMORY] ? t->shared[SHARE_MEMORY] : t;
+    for (const struct task *u = t + 1; u < r->tree.tasks + r->tree.count; u++)
+        if (u->shared[SHARE_MEMORY] == owner)
+            return true;
+    return false;
+}
+
+static int restore_thread(struct restore *r, struct task *t, struct thread *th, struct error *err)
 {
     struct puppet *p = &th->puppet;
     int n = thread_fpu_restore(p->tid, th->core, err);
     if (n == 0)
         n = prepare_restart(p, &th->registers, err);
     /* The stage goes with the last thread: until then its siblings may still need it. */
-    if (n == 0 && last)
-        n = stage_strike_new(p, err);
+    if (n == 0 && th == &t->threads[0])
+        n = stage_strike_new(p, stage_is_needed(r, t), err);
     p->saved = th->registers;
     return n < 0 ? n : puppet_return(p, err);
 }
@@ -148,7 +158,7 @@ int restore_registers(struct restore *r, struct error *err)
         if (t->state == TASK_ZOMBIE)
             continue;
         for (size_t j = t->thread_count; n == 0 && j-- > 0;)
-            n = restore_thread(t, &t->threads[j], j == 0, err);
+            n = restore_thread(r, t, &t->threads[j], err);
     }
     return n;
 }

@@ -219,7 +219,7 @@ int stage_raise_new(struct puppet *p, remote_addr where, struct error *err)
                : 0;
 }
 
-int stage_strike_new(struct puppet *p, struct error *err)
+int stage_strike_new(struct puppet *p, bool needed, struct error *err)
 {
     bool failed;
     struct stage stage = p->stage;
@@ -229,6 +229,8 @@ int stage_strike_new(struct puppet *p, struct error *err)
     if (failed)
         return -err->code;
     p->stage = (struct stage){0}; /* from here on by the vdso */
+    if (needed)
+        return 0;
     long r = puppet_call(p, &failed, err, SYS_munmap, stage.address, stage.size, 0, 0, 0, 0);
     if (failed)
         return -err->code;

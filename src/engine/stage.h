@@ -25,5 +25,5 @@ int stage_strike(struct puppet *p, struct error *err);
 
 /* For a restore: at `where`. */
 int stage_raise_new(struct puppet *p, remote_addr where, struct error *err);
-/* Sets SIGTRAP's action (stage.trap) and unmaps it. */
-int stage_strike_new(struct puppet *p, struct error *err);
+/* Sets SIGTRAP's action (stage.trap) and unmaps it, unless another process needs it still. */
+int stage_strike_new(struct puppet *p, bool needed, struct error *err);

@@ -15,6 +15,9 @@ enum task_state {
     TASK_ZOMBIE,
 };
 
+/* What processes may share without being threads, see sharing.h. */
+enum share { SHARE_MEMORY, SHARE_FILES, SHARE_DIRECTORIES, SHARE_ACTIONS, SHARE_KINDS };
+
 struct thread {
     struct puppet puppet;
     struct proc_status status;
@@ -26,7 +29,8 @@ struct task {
     pid_t pid;  /* in our pid namespace */
     pid_t vpid; /* in the container's; likewise the others */
     pid_t parent, group, session;
-    struct task *parent_task; /* NULL: init, or its parent is outside (it came by exec) */
+    struct task *parent_task;         /* NULL: init, or its parent is outside (it came by exec) */
+    struct task *shared[SHARE_KINDS]; /* the first process that has the same; NULL: itself */
     enum task_state state;
     int stop_signal;
     struct process_stat stat;
@@ -37,6 +41,7 @@ struct task {
     MmEntry *mm;
     remote_addr vdso_end;
     FsEntry *fs;
+    const TaskKobjIdsEntry *ids; /* a restore: what it shares with whom */
     FdinfoEntry **fds;
     size_t fd_count;
     struct page_range *pages;
