@@ -489,6 +489,12 @@ static int from_json(const struct target *t, const struct json *value, struct er
     return set_value(t, text, err);
 }
 
+bool option_has_key(const struct option *table, const char *key)
+{
+    char nothing;
+    return find_key(table, &nothing, key).row != NULL;
+}
+
 int option_from_json(const struct option *table, void *options, const struct json *object,
                      struct error *err)
 {

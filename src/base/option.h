@@ -75,6 +75,8 @@ int option_parse(const struct option *table, void *options, char *const *argv, u
  * "", [], {}). */
 int option_from_json(const struct option *table, void *options, const struct json *object,
                      struct error *err);
+/* Whether a key names an option, as option_from_json reads it. */
+bool option_has_key(const struct option *table, const char *key);
 /* Sets one option from its text form, as it would be typed. */
 int option_set(const struct option *table, void *options, const char *name, const char *value,
                struct error *err);

@@ -4,7 +4,7 @@
 #include "cli/commands.h"
 #include "cli/confirm.h"
 #include "cli/failures.h"
-#include "cli/image-filter.h"
+#include "container/image-filter.h"
 
 struct image_prune_options {
     bool all, force;

@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "base/strv.h"
 #include "cli/commands.h"
-#include "cli/image-filter.h"
-#include "cli/image-report.h"
 #include "cli/report.h"
+#include "container/image-filter.h"
+#include "container/image-report.h"
 #include "store/image.h"
 #include "store/reference.h"
 

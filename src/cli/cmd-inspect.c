@@ -4,11 +4,11 @@
 #include "base/alloc.h"
 #include "base/strv.h"
 #include "cli/commands.h"
-#include "cli/image-report.h"
 #include "cli/report.h"
-#include "cli/volume-report.h"
 #include "container/container.h"
+#include "container/image-report.h"
 #include "container/inspect.h"
+#include "container/volume-report.h"
 
 struct inspect_options {
     bool latest, size;

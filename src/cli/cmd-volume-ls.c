@@ -5,7 +5,7 @@
 #include "base/strv.h"
 #include "cli/commands.h"
 #include "cli/report.h"
-#include "cli/volume-report.h"
+#include "container/volume-report.h"
 #include "store/volume.h"
 
 struct volume_ls_options {

@@ -3,6 +3,7 @@
 const struct command_group command_groups[] = {
     {"container", "Manage containers"},
     {"image", "Manage images"},
+    {"system", "Manage firn"},
     {"volume", "Manage volumes"},
     {NULL, NULL},
 };
@@ -43,6 +44,7 @@ const struct command *const commands[] = {
     &command_save,
     &command_start,
     &command_stop,
+    &command_system_service,
     &command_tag,
     &command_unmount,
     &command_unpause,

@@ -38,6 +38,7 @@ extern const struct command command_run;
 extern const struct command command_save;
 extern const struct command command_start;
 extern const struct command command_stop;
+extern const struct command command_system_service;
 extern const struct command command_tag;
 extern const struct command command_unmount;
 extern const struct command command_unpause;

@@ -98,7 +98,7 @@ def copy_build(build, program, to):
 def run_tests(options, program):
     """The tests chosen by `options` as a new user, inside of his namespaces: so they see his
     mounts, and may remove files of his subordinate users. Returns the exit code."""
-    tests = [t for t in options.tests or ["cli", "engine"] if not t.startswith("unit")]
+    tests = [t for t in options.tests or ["cli", "engine", "api"] if not t.startswith("unit")]
     if not tests:
         return 0
     place = tempfile.mkdtemp(prefix="firn-user.", dir="/var/tmp")

@@ -1,4 +1,4 @@
-#include "cli/image-filter.h"
+#include "container/image-filter.h"
 
 #include <fnmatch.h>
 #include <string.h>

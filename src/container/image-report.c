@@ -1,4 +1,4 @@
-#include "cli/image-report.h"
+#include "container/image-report.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

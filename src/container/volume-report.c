@@ -1,4 +1,4 @@
-#include "cli/volume-report.h"
+#include "container/volume-report.h"
 
 #include "base/clock.h"
 #include "container/firn.h"
