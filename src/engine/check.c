@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "engine/extra.h"
 #include "engine/host.h"
 #include "engine/restore.h"
 #include "engine/sharing.h"
@@ -262,9 +263,22 @@ static uint64_t words(const uint32_t *w, size_t n)
     return (n > 0 ? w[0] : 0) | (n > 1 ? (uint64_t)w[1] << 32 : 0);
 }
 
+/* init cannot be one of them: the runtime would take the container for ended. */
+static int check_leader(struct restore *r, struct task *t, struct error *err)
+{
+    const struct json *status =
+        js_get(extra_find(r->extra, "processes", (uint64_t)t->vpid), "leaderEnded");
+    t->leader_ended = status != NULL;
+    t->leader_status = (int)js_int_value(status);
+    if (t->leader_ended && (t->thread_count < 2 || t == &r->tree.tasks[0]))
+        return error_set(err, EINVAL, "the checkpoint's process %d has no thread to go on",
+                         t->vpid);
+    return 0;
+}
+
 static int check_credentials(struct restore *r, const struct task *t, struct error *err)
 {
-    for (size_t i = 0; i < t->thread_count; i++) {
+    for (size_t i = t->leader_ended; i < t->thread_count; i++) {
         const CredsEntry *c = t->threads[i].core->thread_core->creds;
         if (!c)
             return error_set(err, EINVAL, "the checkpoint holds no credentials for process %d",
@@ -307,7 +321,9 @@ int plan_check(struct restore *r, struct error *err)
         struct task *t = &r->tree.tasks[i];
         if (t->state == TASK_ZOMBIE)
             continue;
-        n = check_files(r, t, err);
+        n = check_leader(r, t, err);
+        if (n == 0)
+            n = check_files(r, t, err);
         if (n == 0)
             n = check_memory(r, t, err);
         if (n == 0)

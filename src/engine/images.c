@@ -74,6 +74,22 @@ static int write_fdinfo(struct dump *d, const struct task *t, struct error *err)
     return image_writer_put(w, d->sink, err);
 }
 
+/* The images want a core of the first thread, dead or not: it has what belongs to the process. */
+static int write_ended_leader(struct dump *d, struct task *t, struct error *err)
+{
+    CoreEntry *stand_in = t->threads[0].core, core = *stand_in;
+    ThreadCoreEntry nothing = THREAD_CORE_ENTRY__INIT;
+    if (!t->leader_ended)
+        return 0;
+    core.tc->comm = t->stat.comm;
+    core.thread_core = &nothing;
+    stand_in->tc = NULL;
+    stand_in->ids = NULL;
+    js_set(extra_of(d->extra, "processes", (uint64_t)t->vpid), "leaderEnded",
+           js_int(t->leader_status));
+    return image_put(d->sink, IMAGE_CORE, (uint64_t)t->vpid, &core, err);
+}
+
 static int write_task(struct dump *d, struct task *t, struct error *err)
 {
     uint64_t pid = (uint64_t)t->vpid;
@@ -83,6 +99,8 @@ static int write_task(struct dump *d, struct task *t, struct error *err)
     t->files_id = ids->files_id;
     t->threads[0].core->ids = ids;
     int r = image_put(d->sink, IMAGE_IDS, pid, ids, err);
+    if (r == 0)
+        r = write_ended_leader(d, t, err);
     for (size_t i = 0; r == 0 && i < t->thread_count; i++)
         r = image_put(d->sink, IMAGE_CORE, (uint64_t)t->threads[i].puppet.vtid, t->threads[i].core,
                       err);
@@ -104,16 +122,16 @@ static void note_exit_signal(struct dump *d, const struct task *t)
 static void add_pstree(struct dump *d, struct image_writer *w, const struct task *t)
 {
     PstreeEntry e = PSTREE_ENTRY__INIT;
-    size_t n = t->thread_count ? t->thread_count : 1;
+    size_t ended = t->leader_ended || !t->thread_count;
     e.pid = (uint32_t)t->vpid;
     e.ppid = (uint32_t)t->parent;
     e.pgid = (uint32_t)t->group;
     e.sid = (uint32_t)t->session;
-    e.threads = arena_array_of(d->arena, uint32_t, n);
-    e.n_threads = n;
+    e.n_threads = t->thread_count + ended;
+    e.threads = arena_array_of(d->arena, uint32_t, e.n_threads);
     e.threads[0] = (uint32_t)t->vpid;
     for (size_t i = 0; i < t->thread_count; i++)
-        e.threads[i] = (uint32_t)t->threads[i].puppet.vtid;
+        e.threads[i + ended] = (uint32_t)t->threads[i].puppet.vtid;
     image_writer_add(w, &e);
 }
 

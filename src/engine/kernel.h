@@ -40,6 +40,9 @@ struct pm_scan_request {
 };
 #define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct pm_scan_request)
 
+/* include/uapi/linux/pidfd.h: a thread, not a process (6.9) */
+#define FIRN_PIDFD_THREAD O_EXCL
+
 /* include/uapi/linux/pidfd.h: what is known of a process, how it ended (6.15) included. */
 #define FIRN_PIDFD_INFO_EXIT (1ull << 3)
 struct firn_pidfd_info {

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "engine/kernel.h"
 
 /* The last column of a line such as "NSpid:\t812\t1"; counts the columns. */
 static long last_column(const char *line, int *columns)
@@ -81,6 +83,15 @@ int proc_link(pid_t pid, const char *name, char *to, size_t size)
         return -ENAMETOOLONG;
     to[n] = '\0';
     return 0;
+}
+
+int proc_borrow(pid_t pid, int fd)
+{
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0)
+        pidfd = (int)syscall(SYS_pidfd_open, pid, FIRN_PIDFD_THREAD);
+    int copy = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+    return copy < 0 ? -errno : copy;
 }
 
 static int compare_numbers(const void *a, const void *b)

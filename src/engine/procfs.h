@@ -26,6 +26,10 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret);
 /* readlink of /proc/PID/<name>, NUL-terminated. 0 or -errno. */
 int proc_link(pid_t pid, const char *name, char *to, size_t size);
 
+/* Our own copy of its descriptor `fd`, which shares the open file (pidfd_getfd(2)). `pid` may be
+ * that of any thread where the kernel has pidfds of those (6.9). The descriptor or -errno. */
+int proc_borrow(pid_t pid, int fd);
+
 /* Calls `each` for every number named in the directory /proc/PID/<name> ("task", "fd"), in order.
  * Stops at the first negative result and returns it. */
 int proc_each(pid_t pid, const char *name, int (*each)(int number, void *context), void *context);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -52,7 +53,8 @@ static int each_thread(struct restore *r, const struct state_part *const *parts,
         struct task *t = &r->tree.tasks[i];
         if (t->state == TASK_ZOMBIE)
             continue;
-        for (size_t j = 0; n == 0 && j < (leaders ? 1 : t->thread_count); j++) {
+        size_t first = !leaders && t->leader_ended;
+        for (size_t j = first; n == 0 && j < (leaders ? 1 : t->thread_count); j++) {
             struct thread *th = &t->threads[j];
             int known = proc_status_read(t->pid, th->puppet.tid, &th->status);
             n = known < 0 ? error_errno(err, -known, "cannot look at process %d", t->vpid)
@@ -137,6 +139,17 @@ static bool stage_is_needed(const struct restore *r, const struct task *t)
     return false;
 }
 
+/* A first thread that had ended ends when it is let go, and nothing can come between. */
+static int end_leader(struct restore *r, struct task *t, struct error *err)
+{
+    struct puppet *p = &t->threads[0].puppet;
+    const uint64_t args[6] = {(uint64_t)WEXITSTATUS(t->leader_status)};
+    int n = stage_strike_new(p, stage_is_needed(r, t), err);
+    registers_set_call(&p->saved, p->insn, SYS_exit, args);
+    p->saved_mask = ~0ull;
+    return n < 0 ? n : puppet_return(p, err);
+}
+
 static int restore_thread(struct restore *r, struct task *t, struct thread *th, struct error *err)
 {
     struct puppet *p = &th->puppet;
@@ -158,7 +171,8 @@ int restore_registers(struct restore *r, struct error *err)
         if (t->state == TASK_ZOMBIE)
             continue;
         for (size_t j = t->thread_count; n == 0 && j-- > 0;)
-            n = restore_thread(r, t, &t->threads[j], err);
+            n = j == 0 && t->leader_ended ? end_leader(r, t, err)
+                                          : restore_thread(r, t, &t->threads[j], err);
     }
     return n;
 }

@@ -26,8 +26,11 @@ struct thread {
 };
 
 struct task {
-    pid_t pid;  /* in our pid namespace */
-    pid_t vpid; /* in the container's; likewise the others */
+    /* In our pid namespace. In a dump that of another thread if the first one has ended: there
+     * /proc shows what the process has. */
+    pid_t pid;
+    pid_t process; /* a dump: what others know it by */
+    pid_t vpid;    /* in the container's; likewise the others */
     pid_t parent, group, session;
     struct task *parent_task;         /* NULL: init, or its parent is outside (it came by exec) */
     struct task *shared[SHARE_KINDS]; /* the first process that has the same; NULL: itself */
@@ -35,7 +38,9 @@ struct task {
     int stop_signal;
     struct process_stat stat;
     struct proc_status status;
-    struct thread *threads; /* the leader first; none for a zombie */
+    struct thread *threads; /* the leader first; none for a zombie. A dump: not a dead leader */
+    bool leader_ended;      /* while other threads go on */
+    int leader_status;      /* as wait(2) would tell it */
     size_t thread_count;
     /* The images of the process, in the job's arena. */
     MmEntry *mm;
@@ -57,5 +62,5 @@ struct tree {
 };
 
 struct task *tree_find(const struct tree *tree, pid_t vpid);
-/* By our pid. */
+/* By our pid, of the process or of the thread that stands for it. */
 struct task *tree_find_pid(const struct tree *tree, pid_t pid);

@@ -17,7 +17,7 @@ struct task *tree_find(const struct tree *tree, pid_t vpid)
 struct task *tree_find_pid(const struct tree *tree, pid_t pid)
 {
     for (size_t i = 0; i < tree->count; i++)
-        if (tree->tasks[i].pid == pid)
+        if (tree->tasks[i].pid == pid || tree->tasks[i].process == pid)
             return &tree->tasks[i];
     return NULL;
 }
@@ -60,44 +60,60 @@ static bool belongs(const struct frozen *f, pid_t pid)
     return f->process == pid && !f->gone;
 }
 
+/* The first thread has ended, others go on: one of them stands for the process. */
+static int stand_in(struct dump *d, struct task *t, struct error *err)
+{
+    struct process_stat ended = t->stat;
+    t->leader_ended = true;
+    t->leader_status = ended.exit_code;
+    t->pid = t->threads[0].puppet.tid;
+    for (size_t i = 0; i < t->thread_count; i++)
+        t->threads[i].puppet.process = t->pid;
+    int r = process_stat_read(t->pid, 0, &t->stat);
+    if (r < 0)
+        return error_errno(err, -r, "cannot read the state of process %d", t->vpid);
+    t->stat.exit_signal = ended.exit_signal;
+    memcpy(t->stat.comm, ended.comm, sizeof(ended.comm));
+    t->status.umask = t->threads[0].status.umask;
+    return 0;
+}
+
 static int fill_threads(struct dump *d, struct task *t, struct error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < d->freezer.count; i++)
-        count += belongs(&d->freezer.threads[i], t->pid);
+        count += belongs(&d->freezer.threads[i], t->process);
     t->threads = arena_array_of(d->arena, struct thread, count);
     for (size_t i = 0; i < d->freezer.count; i++) {
         const struct frozen *f = &d->freezer.threads[i];
-        if (!belongs(f, t->pid))
+        if (!belongs(f, t->process))
             continue;
         struct thread *th = &t->threads[t->thread_count++];
-        int r = proc_status_read(t->pid, f->tid, &th->status);
+        int r = proc_status_read(t->process, f->tid, &th->status);
         if (r < 0)
             return error_errno(err, -r, "cannot read the state of thread %d", f->tid);
         th->puppet = (struct puppet){
             .tid = f->tid,
             .vtid = th->status.vpid,
-            .process = t->pid,
+            .process = t->process,
         };
         if (f->stop_signal)
             t->state = TASK_STOPPED, t->stop_signal = f->stop_signal;
-        if (f->tid == t->pid && t->thread_count > 1) {
+        if (f->tid == t->process && t->thread_count > 1) {
             struct thread leader = *th;
             *th = t->threads[0];
             t->threads[0] = leader;
         }
     }
-    if (t->thread_count == 0 || t->threads[0].puppet.tid != t->pid)
-        return error_set(err, ENOTSUP,
-                         "the first thread of process %d (%s) of container %s has ended while "
-                         "others go on, which firn cannot save yet",
+    if (t->thread_count == 0)
+        return error_set(err, ESRCH, "process %d (%s) of container %s ended while it was looked at",
                          t->vpid, t->stat.comm, d->options.name);
-    return 0;
+    return t->threads[0].puppet.tid == t->process ? 0 : stand_in(d, t, err);
 }
 
 static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *err)
 {
-    t->pid = pid;
+    t->pid = t->process = pid;
     int r = process_stat_read(pid, 0, &t->stat);
     if (r == 0)
         r = proc_status_read(pid, pid, &t->status);
@@ -174,12 +190,12 @@ int dump_tree(struct dump *d, struct error *err)
     d->tree.tasks = arena_array_of(d->arena, struct task, m.count);
     /* Init first, then what hangs under it, then the trees of processes that came by exec. */
     for (size_t i = 0; i < m.count; i++)
-        if (found[i].pid == d->options.init) {
+        if (found[i].process == d->options.init) {
             d->tree.tasks[d->tree.count++] = found[i];
             order(found, m.count, found[i].vpid, &d->tree);
         }
     for (size_t i = 0; i < m.count; i++)
-        if (found[i].parent == 0 && found[i].pid != d->options.init) {
+        if (found[i].parent == 0 && found[i].process != d->options.init) {
             d->tree.tasks[d->tree.count++] = found[i];
             order(found, m.count, found[i].vpid, &d->tree);
         }

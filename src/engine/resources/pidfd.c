@@ -32,7 +32,7 @@ static pid_t inside(const struct dump *d, pid_t pid)
 {
     for (size_t i = 0; i < d->tree.count; i++) {
         const struct task *t = &d->tree.tasks[i];
-        if (t->pid == pid)
+        if (t->process == pid)
             return t->vpid;
         for (size_t j = 0; j < t->thread_count; j++)
             if (t->threads[j].puppet.tid == pid)

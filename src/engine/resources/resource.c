@@ -72,11 +72,7 @@ const struct resource *resource_of_type(FdTypes type)
 
 int descriptor_borrow(const struct descriptor *f)
 {
-    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, f->task->pid, 0);
-    if (pidfd < 0)
-        return -errno;
-    int fd = (int)syscall(SYS_pidfd_getfd, pidfd, f->fd, 0);
-    return fd < 0 ? -errno : fd;
+    return proc_borrow(f->task->pid, f->fd);
 }
 
 const char *descriptor_name(const struct dump *d, const struct descriptor *f)
@@ -125,7 +121,7 @@ FownEntry *descriptor_owner(struct dump *d, const struct descriptor *f)
     e->signum = signal > 0 ? (uint32_t)signal : 0;
     for (size_t i = 0; i < d->tree.count; i++) {
         const struct task *t = &d->tree.tasks[i];
-        pid_t seen = owner.type == F_OWNER_PGRP ? t->stat.group : t->pid;
+        pid_t seen = owner.type == F_OWNER_PGRP ? t->stat.group : t->process;
         if (seen == owner.pid) {
             e->pid_type = (uint32_t)owner.type;
             e->pid = (uint32_t)(owner.type == F_OWNER_PGRP ? t->group : t->vpid);

@@ -64,9 +64,8 @@ bool socket_may(const struct restore *r, int capability)
 
 int socket_copy(const struct task *t, int fd, struct error *err)
 {
-    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
-    int copy = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-    return copy < 0 ? error_errno(err, errno, "cannot reach a socket of process %d", t->vpid)
+    int copy = proc_borrow(t->pid, fd);
+    return copy < 0 ? error_errno(err, -copy, "cannot reach a socket of process %d", t->vpid)
                     : copy;
 }
 
