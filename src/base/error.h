@@ -21,7 +21,7 @@ enum error_kind {
     ERROR_CANCELLED,         /* the caller gave up (firn itself was killed or interrupted) */
 };
 
-#define ERROR_TEXT_MAX 3072
+#define ERROR_TEXT_MAX 8192
 
 struct error {
     int code; /* positive errno, 0: no error */

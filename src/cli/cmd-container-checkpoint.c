@@ -12,7 +12,7 @@
 
 struct checkpoint_command_options {
     bool all, latest, leave_running, keep, ignore_rootfs, ignore_volumes;
-    bool tcp_established, tcp_close, file_locks, print_stats;
+    bool tcp_established, tcp_close, file_locks, print_stats, dry_run;
     char *export_path, *compression, *external_unix;
 };
 
@@ -23,6 +23,8 @@ static const struct option table[] = {
     {"compress", 'c', OPTION_STRING, CHECKPOINT(compression), "string",
      "Select compression algorithm (gzip, none, zstd) for checkpoint archive.", .initial = "zstd"},
     {"create-image", 0, OPTION_UNSUPPORTED, 0, "string"},
+    {"dry-run", 0, OPTION_BOOL, CHECKPOINT(dry_run),
+     .help = "Only tell what would stop a checkpoint, all of it at once"},
     {"export", 'e', OPTION_STRING, CHECKPOINT(export_path), "string",
      "Export the checkpoint image to a tar.gz"},
     {"external-unix", 0, OPTION_STRING, CHECKPOINT(external_unix), "string",
@@ -128,6 +130,7 @@ static int run(struct call *call, struct error *err)
         .tcp_close = o->tcp_close,
         .external_unix = o->external_unix,
         .file_locks = o->file_locks,
+        .dry_run = o->dry_run,
     };
     struct each e = {.all = o->all, .latest = o->latest, .wanted = wanted_running};
     int r = check(call, o, err);
@@ -141,13 +144,15 @@ static int run(struct call *call, struct error *err)
         r = container_checkpoint(call->firn, list.items[i], &options, &s, &one);
         if (r < 0)
             failures_add(&failures, &one);
+        else if (o->dry_run)
+            printf("%s: nothing stops a checkpoint\n", names[i]);
         else if (o->print_stats)
             js_push(statistics, describe(list.items[i], names[i], &s));
         else
             printf("%s\n", names[i]);
         fflush(stdout);
     }
-    if (o->print_stats)
+    if (o->print_stats && !o->dry_run)
         print_stats(started, statistics);
     return failures_end(&failures, err);
 }

@@ -196,6 +196,20 @@ static enum unix_outside unix_policy(const char *word)
                                                     : UNIX_OUTSIDE_REFUSE;
 }
 
+static int complete(struct job *job, struct snapshot *s, struct target *t, struct dump *d,
+                    const struct container_status *status, struct error *err)
+{
+    const struct request *q = job->request;
+    int r = write_all(s, t, d, err);
+    if (r == 0 && job_cancelled(job))
+        r = error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
+                           s->c->name);
+    if (r < 0)
+        return r;
+    return q->options->leave_running ? go_on(s->c, q->options, d, err)
+                                     : end_container(s->c, q->options, d, &status->init, err);
+}
+
 /* The container is locked and runs. */
 static int checkpoint_running(struct job *job, struct container *c,
                               const struct container_status *status, struct error *err)
@@ -208,7 +222,7 @@ static int checkpoint_running(struct job *job, struct container *c,
     if (r == 0)
         r = read_stdio(c, &stdio, err);
     _cleanup_(target_freep) struct target *t = NULL;
-    if (r == 0)
+    if (r == 0 && !q->options->dry_run)
         r = open_target(c, q->options, &t, err);
     if (r < 0)
         return r;
@@ -234,14 +248,10 @@ static int checkpoint_running(struct job *job, struct container *c,
     struct dump *d = NULL;
     r = dump_freeze(&o, &d, err);
     if (r == 0)
-        r = write_all(&s, t, d, err);
+        r = dump_judge(d, err);
+    if (r == 0 && !q->options->dry_run)
+        r = complete(job, &s, t, d, status, err);
     progress_bar_end(&watch.bar);
-    if (r == 0 && job_cancelled(job))
-        r = error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
-                           c->name);
-    if (r == 0)
-        r = q->options->leave_running ? go_on(c, q->options, d, err)
-                                      : end_container(c, q->options, d, &status->init, err);
     fill_stats(d, job->result);
     dump_free(d);
     return r;

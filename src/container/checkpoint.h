@@ -18,7 +18,8 @@ struct checkpoint_options {
     const char *export_path; /* NULL: a local checkpoint, <directory>/checkpoint */
     const char *compression; /* of the archive: none, gzip, zstd; NULL: zstd */
     bool leave_running;
-    bool keep; /* accepted: a local checkpoint is always kept */
+    bool dry_run; /* only look: an error tells all that stops a checkpoint, nothing is written */
+    bool keep;    /* accepted: a local checkpoint is always kept */
     bool ignore_rootfs, ignore_volumes;
     bool tcp_established, tcp_close, file_locks;
     const char *external_unix; /* unix sockets with the outside: refuse, close, reconnect */

@@ -134,6 +134,22 @@ static struct file *new_file(struct dump *d, const struct descriptor *f)
     return file;
 }
 
+/* One that is refused stays known, so that it is refused once, whoever holds it. */
+static int dump_file(struct dump *d, const struct descriptor *f, FileEntry **ret, struct error *err)
+{
+    FileEntry *entry = new_file(d, f)->entry;
+    *ret = entry;
+    const struct resource *resource = resource_match(d, f, err);
+    int r = resource ? resource->dump(d, f, entry, err) : -ENOTSUP;
+    if (r >= 0 || (r = dump_refuse_error(d, r, err)) < 0)
+        return r;
+    uint32_t id = entry->id;
+    file_entry__init(entry);
+    entry->id = id;
+    d->files[id - 1].refused = true;
+    return 0;
+}
+
 /* kcmp(2) puts open files into an order. */
 static int compare_descriptions(const struct file *file, const struct descriptor *f)
 {
@@ -171,16 +187,11 @@ static int describe(struct dump *d, const struct descriptor *f, FileEntry **ret,
         *ret = d->files[d->descriptions[place]].entry;
         return 0;
     }
-    const struct resource *resource = resource_match(d, f, err);
-    if (!resource)
-        return -ENOTSUP;
     array_reserve(d->descriptions, d->description_count, d->description_room);
     memmove(&d->descriptions[place + 1], &d->descriptions[place],
             (d->description_count++ - place) * sizeof(*d->descriptions));
     d->descriptions[place] = d->file_count;
-    struct file *file = new_file(d, f);
-    *ret = file->entry;
-    return resource->dump(d, f, file->entry, err);
+    return dump_file(d, f, ret, err);
 }
 
 struct job {
@@ -190,9 +201,8 @@ struct job {
     size_t room;
 };
 
-static int dump_descriptor(int fd, void *context)
+static int look_at_descriptor(struct job *j, int fd)
 {
-    struct job *j = context;
     struct descriptor f = {.task = j->t, .fd = fd};
     char name[32];
     snprintf(name, sizeof(name), "fd/%d", fd);
@@ -215,6 +225,12 @@ static int dump_descriptor(int fd, void *context)
     array_reserve(j->t->fds, j->t->fd_count, j->room);
     j->t->fds[j->t->fd_count++] = e;
     return 0;
+}
+
+static int dump_descriptor(int fd, void *context)
+{
+    struct job *j = context;
+    return dump_refuse_error(j->d, look_at_descriptor(j, fd), j->err);
 }
 
 /* Not a descriptor's. */
@@ -254,17 +270,15 @@ int dump_path(struct dump *d, const struct task *t, const char *link, uint32_t f
     for (size_t i = 0; i < d->file_count; i++) {
         const struct file *file = &d->files[i];
         if (file->fd < 0 && file->ino == f.st.st_ino && file->dev == f.st.st_dev &&
-            same_path(file->entry, &f)) {
+            !file->refused && same_path(file->entry, &f)) {
             *ret_id = file->entry->id;
             return 0;
         }
     }
-    const struct resource *resource = resource_match(d, &f, err);
-    if (!resource)
-        return -ENOTSUP;
-    struct file *file = new_file(d, &f);
-    *ret_id = file->entry->id;
-    return resource->dump(d, &f, file->entry, err);
+    FileEntry *entry;
+    r = dump_file(d, &f, &entry, err);
+    *ret_id = entry->id;
+    return r;
 }
 
 static int dump_directories(struct dump *d, struct task *t, struct error *err)

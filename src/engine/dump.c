@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -25,6 +26,25 @@ bool dump_cancelled(const struct dump *d, struct error *err)
     error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
                    d->options.name);
     return true;
+}
+
+int dump_refuse(struct dump *d, const struct task *t, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    _cleanup_free_ char *text = xvasprintf(format, ap);
+    va_end(ap);
+    if (t)
+        refusals_add(&d->refusals, "process %d (%s) of container %s %s", t->vpid, t->stat.comm,
+                     d->options.name, text);
+    else
+        refusals_add(&d->refusals, "container %s %s", d->options.name, text);
+    return 0;
+}
+
+int dump_refuse_error(struct dump *d, int r, struct error *err)
+{
+    return refusals_take(&d->refusals, r, err);
 }
 
 static int open_root(struct dump *d, struct error *err)
@@ -76,6 +96,14 @@ static int each_task(struct dump *d, int (*step)(struct dump *, struct task *, s
     return 0;
 }
 
+/* They would kill who is asked. */
+static int check_filters(struct dump *d, struct error *err)
+{
+    int r = dump_check_filters(d, err);
+    d->incomplete |= r < 0;
+    return r;
+}
+
 static int look(struct dump *d, struct error *err)
 {
     return each_task(d, dump_look, err);
@@ -99,23 +127,37 @@ static int write_pages(struct dump *d, struct error *err)
     return r;
 }
 
-static const struct {
+/* When a step may run although something was refused before. */
+enum step_condition {
+    ALWAYS,
+    IF_COMPLETE, /* it needs to know what all processes hold, or that they may be asked */
+    IF_ALL_WELL, /* it is no good to the look, or not safe, otherwise */
+};
+
+struct dump_step {
     const char *name;
     int (*run)(struct dump *d, struct error *err);
-} steps[] = {
-    {"refuse filters that bite", dump_check_filters},
-    {"find what processes share", dump_find_sharing},
-    {"look at every process", look},
-    {"settle pipes that lead outside", pipe_settle_outside},
-    {"settle terminals that lead outside", terminal_settle_outside},
-    {"refuse sockets that lead outside", unix_sockets_settle},
-    {"find what epoll instances watch", epoll_settle},
-    {"find what inotify instances watch", inotify_settle},
+    enum step_condition condition;
+};
+
+/* Whatever cannot be saved must be found here: see dump_refuse. */
+static const struct dump_step judging[] = {
+    {"refuse filters that bite", check_filters, ALWAYS},
+    {"find what processes share", dump_find_sharing, ALWAYS},
+    {"look at every process", look, IF_COMPLETE},
+    {"settle pipes that lead outside", pipe_settle_outside, IF_COMPLETE},
+    {"settle terminals that lead outside", terminal_settle_outside, IF_COMPLETE},
+    {"refuse sockets that lead outside", unix_sockets_settle, IF_COMPLETE},
+    {"find what epoll instances watch", epoll_settle, IF_COMPLETE},
+    {"find what inotify instances watch", inotify_settle, IF_COMPLETE},
+    {"look at System V objects", dump_ipc, IF_COMPLETE},
+    {"look at message queues", mqueues_look, IF_COMPLETE},
+    {"hold the TCP connections", tcp_streams_hold, IF_ALL_WELL},
+};
+
+static const struct dump_step writing[] = {
     {"find the pages", find_pages},
-    {"look at System V objects", dump_ipc},
-    {"look at message queues", mqueues_look},
     {"find the shared pages", dump_find_shared_pages},
-    {"hold the TCP connections", tcp_streams_hold},
     {"write the processes", images_write_tasks},
     {"write the open files", images_write_files},
     {"write the page maps", dump_write_pagemaps},
@@ -123,14 +165,31 @@ static const struct {
     {"write the pages", write_pages},
 };
 
-int dump_write(struct dump *d, struct sink *sink, struct error *err)
+int dump_judge(struct dump *d, struct error *err)
 {
-    d->sink = sink;
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        int r = steps[i].run(d, err);
+    for (size_t i = 0; !d->judged && i < ARRAY_LEN(judging); i++) {
+        const struct dump_step *s = &judging[i];
+        if (s->condition == IF_ALL_WELL && d->refusals.count)
+            continue;
+        if (s->condition == IF_COMPLETE && d->incomplete)
+            continue;
+        int r = dump_refuse_error(d, s->run(d, err), err);
         if (r < 0)
             return r;
     }
+    d->judged = true;
+    return refusals_report(&d->refusals, err, "container %s cannot be checkpointed",
+                           d->options.name);
+}
+
+int dump_write(struct dump *d, struct sink *sink, struct error *err)
+{
+    d->sink = sink;
+    int r = dump_judge(d, err);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(writing); i++)
+        r = writing[i].run(d, err);
+    if (r < 0)
+        return r;
     d->stats.images_written = (uint64_t)(monotonic_us() - d->frozen_at_us);
     return 0;
 }
@@ -216,6 +275,7 @@ void dump_free(struct dump *d)
     free(d->packets);
     free(d->ttys);
     free(d->sought);
+    refusals_clear(&d->refusals);
     js_unref(d->extra);
     arena_free(d->arena);
     free(d);

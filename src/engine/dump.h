@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
+#include "base/refusals.h"
 #include "engine/batch.h"
 #include "engine/engine.h"
 #include "engine/extra.h"
@@ -26,6 +27,7 @@ struct file {
     ino_t ino;
     pid_t holder; /* a process that has it, and as which descriptor: for kcmp(2) */
     int fd;
+    bool refused; /* its entry is empty */
 };
 
 /* A file in memory: shared anonymous memory, a memfd, a System V segment. */
@@ -74,6 +76,9 @@ struct sought_watch {
 
 struct dump {
     struct dump_options options;
+    struct refusals refusals; /* see dump_refuse */
+    bool judged;
+    bool incomplete; /* a process cannot be looked at: what it holds is not known */
     struct arena *arena;
     struct freezer freezer;
     struct tree tree;
@@ -120,6 +125,16 @@ struct dump {
     struct dump_stats stats;
     struct sink *sink;
 };
+
+/* Notes why this tree cannot be saved: "process 7 (nginx) of container web <format>", or with `t`
+ * NULL "container web <format>". Returns 0: whoever looks goes on looking, so that the user is told
+ * all reasons at once; nothing is written when there are any. Only for the steps that judge (see
+ * dump.c), which must be content with what was refused before being half there. */
+int dump_refuse(struct dump *d, const struct task *t, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* For functions that come back with an error instead: `r` is what they returned. Refusals (ENOTSUP,
+ * EPERM) are noted and 0 returned, all else is returned as it is. */
+int dump_refuse_error(struct dump *d, int r, struct error *err);
 
 /* Fills d->tree from the frozen threads. */
 int dump_tree(struct dump *d, struct error *err);

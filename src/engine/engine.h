@@ -8,6 +8,7 @@
  *
  * Dump:
  *     dump_freeze(&options, &dump, err)      everything stands still
+ *     dump_judge(dump, err)                  looked at; an error tells all that cannot be saved
  *     dump_write(dump, sink, err)            images written
  *     dump_release(dump, err)                goes on as if nothing had happened, or
  *     dump_kill(dump, err)                   ends it: the images are what is left
@@ -75,6 +76,9 @@ struct dump_stats {
 };
 
 int dump_freeze(const struct dump_options *options, struct dump **ret, struct error *err);
+/* Nothing was changed or written when this returns. Optional: dump_write does it, if it was not
+ * done. */
+int dump_judge(struct dump *d, struct error *err);
 int dump_write(struct dump *d, struct sink *sink, struct error *err);
 int dump_release(struct dump *d, struct error *err);
 int dump_kill(struct dump *d, struct error *err);

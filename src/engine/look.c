@@ -65,7 +65,7 @@ static int run_parts(struct look *l, const struct state_part *const *tables[], s
     for (size_t t = 0; t < table_count; t++)
         for (const struct state_part *const *p = tables[t]; r == 0 && *p; p++, n++)
             if ((*p)->take)
-                r = (*p)->take(l, asked[n], err);
+                r = dump_refuse_error(l->dump, (*p)->take(l, asked[n], err), err);
     return r;
 }
 
@@ -118,17 +118,11 @@ static void fill_task_core(struct task *t)
     tc->stop_signo = (uint32_t)t->stop_signal;
 }
 
-int dump_look(struct dump *d, struct task *t, struct error *err)
+/* What only the process itself can be asked. */
+static int look_inside(struct dump *d, struct task *t, struct error *err)
 {
-    if (t->state == TASK_ZOMBIE)
-        return 0;
-    t->mm = arena_new_of(d->arena, MmEntry);
-    mm_entry__init(t->mm);
-    int r = dump_memory_map(d, t, err);
-    if (r < 0)
-        return r;
     struct puppet *leader = &t->threads[0].puppet;
-    r = puppet_borrow(leader, err);
+    int r = puppet_borrow(leader, err);
     if (r == 0)
         r = rseq_leave_section(leader, err);
     if (r == 0)
@@ -139,8 +133,24 @@ int dump_look(struct dump *d, struct task *t, struct error *err)
     int back = puppet_return(leader, r == 0 && strike == 0 ? err : &second);
     if (r == 0)
         r = strike < 0 ? strike : back;
+    if (r == 0)
+        fill_task_core(t);
+    return r;
+}
+
+int dump_look(struct dump *d, struct task *t, struct error *err)
+{
+    if (t->state == TASK_ZOMBIE)
+        return 0;
+    t->mm = arena_new_of(d->arena, MmEntry);
+    mm_entry__init(t->mm);
+    int r = dump_memory_map(d, t, err);
+    if (r == 0)
+        r = look_inside(d, t, err);
+    r = dump_refuse_error(d, r, err);
     if (r < 0)
         return r;
-    fill_task_core(t);
-    return dump_descriptors(d, t, err);
+    r = dump_descriptors(d, t, err);
+    d->incomplete |= r < 0;
+    return dump_refuse_error(d, r, err);
 }

@@ -84,6 +84,9 @@ static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry
     e->start = v->start, e->end = v->end, e->pgoff = v->offset;
     e->prot = v->prot, e->flags = v->flags, e->status = v->status;
     e->fd = -1;
+    if (v->refusal)
+        return dump_refuse(d, t, "uses %s at %#" PRIx64 "%s%s, which firn cannot save yet",
+                           v->refusal, v->start, *v->name ? " " : "", v->name);
     note_extra(d, t, v);
     e->has_madv = v->madvice != 0;
     e->madv = v->madvice;
@@ -129,7 +132,7 @@ int dump_memory_map(struct dump *d, struct task *t, struct error *err)
     struct vma_list *list = NULL;
     int r = fill_mm(d, t, err);
     if (r == 0)
-        r = vma_list_read(t->pid, t->vpid, d->options.name, &list, err);
+        r = vma_list_read(t->pid, t->vpid, &list, err);
     if (r < 0)
         return r;
     t->mm->vmas = arena_array_of(d->arena, VmaEntry *, list->count);
@@ -138,7 +141,7 @@ int dump_memory_map(struct dump *d, struct task *t, struct error *err)
         if (list->areas[i].status & VMA_VSYSCALL)
             continue;
         t->mm->vmas[t->mm->n_vmas++] = &entries[i];
-        r = add_vma(d, t, &list->areas[i], &entries[i], err);
+        r = dump_refuse_error(d, add_vma(d, t, &list->areas[i], &entries[i], err), err);
     }
     if (r == 0)
         r = vdso_find_syscall(t->pid, list->vdso, &t->threads[0].puppet.insn, err);

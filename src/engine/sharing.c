@@ -91,19 +91,18 @@ static void find_kind(struct task **live, size_t count, size_t kind)
     }
 }
 
-static int refuse(const struct dump *d, const struct task *t, struct error *err)
+static void refuse(struct dump *d, const struct task *t)
 {
     size_t k = 0;
     while (!t->shared[k])
         k++;
-    return error_set(err, ENOTSUP,
-                     "process %d (%s) of container %s shares %s with process %d (%s), which is "
-                     "neither its parent nor born of the same: firn cannot make that again",
-                     t->vpid, t->stat.comm, d->options.name, kinds[k].what, t->shared[k]->vpid,
-                     t->shared[k]->stat.comm);
+    dump_refuse(d, t,
+                "shares %s with process %d (%s), which is neither its parent nor born of the same: "
+                "firn cannot make that again",
+                kinds[k].what, t->shared[k]->vpid, t->shared[k]->stat.comm);
 }
 
-int dump_find_sharing(struct dump *d, struct error *err)
+int dump_find_sharing(struct dump *d, struct error *)
 {
     struct task **live = arena_array_of(d->arena, struct task *, d->tree.count);
     size_t count = 0;
@@ -115,7 +114,7 @@ int dump_find_sharing(struct dump *d, struct error *err)
     for (size_t i = 0; i < d->tree.count; i++) {
         const struct task *t = &d->tree.tasks[i];
         if (!sharing_is_sound(&d->tree, t))
-            return refuse(d, t, err);
+            refuse(d, t);
     }
     return 0;
 }

@@ -163,8 +163,7 @@ static const char *judge(struct vma *v, char *vm_flags_line)
     return refusal;
 }
 
-int vma_list_read(pid_t pid, pid_t vpid, const char *container, struct vma_list **ret,
-                  struct error *err)
+int vma_list_read(pid_t pid, pid_t vpid, struct vma_list **ret, struct error *err)
 {
     char path[64], line[8192];
     snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
@@ -182,13 +181,7 @@ int vma_list_read(pid_t pid, pid_t vpid, const char *container, struct vma_list 
         }
         if (!current || strncmp(line, "VmFlags:", 8) != 0)
             continue;
-        const char *refusal = judge(current, line + 8);
-        if (refusal)
-            return error_set(err, ENOTSUP,
-                             "process %d of container %s uses %s at %#" PRIx64
-                             "%s%s, which firn cannot save yet",
-                             vpid, container, refusal, current->start, *current->name ? " " : "",
-                             current->name);
+        current->refusal = judge(current, line + 8);
     }
     *ret = take_ptr(list);
     return 0;

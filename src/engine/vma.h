@@ -34,7 +34,8 @@ struct vma {
     uint64_t offset;
     dev_t dev;
     ino_t ino;
-    char *name; /* path or [name] or "" */
+    char *name;          /* path or [name] or "" */
+    const char *refusal; /* what it is, if that cannot be saved: "a userfaultfd"; else NULL */
 };
 
 struct vma_list {
@@ -43,10 +44,9 @@ struct vma_list {
     remote_addr vdso, vdso_end; /* 0: none */
 };
 
-/* Reads and judges the areas of process `pid`, called `vpid` in errors. What cannot be saved is
- * refused by name. The caller frees with vma_list_free. */
-int vma_list_read(pid_t pid, pid_t vpid, const char *container, struct vma_list **ret,
-                  struct error *err);
+/* Reads and judges the areas of process `pid`, called `vpid` in errors. The caller frees with
+ * vma_list_free. */
+int vma_list_read(pid_t pid, pid_t vpid, struct vma_list **ret, struct error *err);
 void vma_list_free(struct vma_list *list);
 
 /* Only start, end and name are filled in; for restoring, where nothing needs judging. */

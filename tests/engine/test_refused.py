@@ -1,4 +1,5 @@
-"""What cannot be checkpointed yet is refused by name, and the program does not notice."""
+"""What cannot be checkpointed yet is refused by name, all of it at once, and the program does not
+notice."""
 
 from harness.case import check, equal
 
@@ -11,18 +12,26 @@ OBJECTS = {
 }
 
 
-def refuse(t, thing, word):
+def run_guest(t, *things):
     t.firn("run", "-d", "--name", "guest", "--security-opt", "seccomp=unconfined", "guests",
-           "/guests/refused", thing)
+           "/guests/refused", *things)
     t.wait_for_log("guest", "ready")
+
+
+def unharmed(t, n):
+    equal(t.status("guest"), "running", "the state of the container")
+    t.firn("kill", "-s", "USR1", "guest")
+    t.wait_for_log("guest", f"ok {n}")
+
+
+def refuse(t, thing, word):
+    run_guest(t, thing)
     for n in (1, 2):
         failed = t.fails("container", "checkpoint", "guest")
         check(word.lower() in failed.err.lower(), f"the refusal does not name {word}: {failed.err}")
         check("process 1 " in failed.err, f"which process? {failed.err}")
         check("container guest" in failed.err, f"which container? {failed.err}")
-        equal(t.status("guest"), "running", "the state of the container")
-        t.firn("kill", "-s", "USR1", "guest")
-        t.wait_for_log("guest", f"ok {n}")
+        unharmed(t, n)
 
 
 def make_test(thing, word):
@@ -33,3 +42,27 @@ def make_test(thing, word):
 
 for THING, WORD in OBJECTS.items():
     globals()["test_" + THING] = make_test(THING, WORD)
+
+
+def test_all_at_once(t):
+    run_guest(t, *OBJECTS)
+    told = t.fails("container", "checkpoint", "guest").err.splitlines()
+    equal(told[0], f"Error: container guest cannot be checkpointed for {len(OBJECTS)} reasons:")
+    equal(len(told) - 1, len(OBJECTS), "lines, none for the child, which shares them")
+    for word, line in zip(OBJECTS.values(), told[1:]):
+        check("process 1 (refused) of container guest" in line and word in line,
+              f"{word} is not named in {line}")
+    equal(t.fails("container", "checkpoint", "--dry-run", "guest").err.splitlines(), told)
+    unharmed(t, 1)
+
+
+def test_dry_run(t):
+    t.firn("run", "-d", "--name", "guest", "guests", "/guests/pipes")
+    t.wait_for_log("guest", "ready")
+    before = t.inspect("guest")
+    equal(t.firn("container", "checkpoint", "--dry-run", "guest").out,
+          "guest: nothing stops a checkpoint\n")
+    equal(t.inspect("guest"), before, "what is known of the container")
+    t.fails("container", "restore", "guest", err="running")
+    t.firn("kill", "-s", "USR1", "guest")
+    t.wait_for_log("guest", "ok 1")

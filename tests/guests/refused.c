@@ -1,5 +1,5 @@
-/* Holds one object that a checkpoint cannot keep yet; the argument says which. The checkpoint must
- * be refused, and this program must not notice. */
+/* Holds objects that a checkpoint cannot keep yet, each argument names one, and a child holds them,
+ * too. The checkpoint must be refused, and this program must not notice. */
 #include <mqueue.h>
 #include <sys/fanotify.h>
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 
 #include "guest.h"
 
-static int fd = -1;
+static int fds[16], held;
 
 static int make_io_uring(void)
 {
@@ -52,14 +52,21 @@ static const struct {
 
 static void verify(void)
 {
-    guest_check(fcntl(fd, F_GETFD) >= 0, "the descriptor is gone");
+    for (int i = 0; i < held; i++)
+        guest_check(fcntl(fds[i], F_GETFD) >= 0, "a descriptor is gone");
 }
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < COUNT_OF(objects); i++)
-        if (strcmp(argv[1], objects[i].name) == 0)
-            fd = objects[i].make();
-    guest_need(fd >= 0, argc > 1 ? argv[1] : "an object");
+    for (int n = 1; n < argc && held < (int)COUNT_OF(fds); n++)
+        for (size_t i = 0; i < COUNT_OF(objects); i++)
+            if (strcmp(argv[n], objects[i].name) == 0) {
+                fds[held++] = objects[i].make();
+                guest_need(fds[held - 1] >= 0, argv[n]);
+            }
+    guest_need(held == argc - 1 && held, "objects");
+    if (fork() == 0)
+        for (;;)
+            pause();
     guest_serve(verify);
 }

@@ -171,7 +171,7 @@ static int settle(struct dump *d, const struct file *epoll, struct error *err)
     count_numbers(all, count);
     epoll->entry->epfd->tfd = arena_array_of(d->arena, EventpollTfdEntry *, count);
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = add_watched(d, epoll, t, &all[i], err);
+        r = dump_refuse_error(d, add_watched(d, epoll, t, &all[i], err), err);
     return r;
 }
 

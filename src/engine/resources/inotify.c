@@ -153,13 +153,14 @@ int inotify_settle(struct dump *d, struct error *err)
         all[i] = d->sought[i].inode;
     if (d->sought_count)
         inode_search(d, all, d->sought_count);
-    for (size_t i = 0; i < d->sought_count; i++) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < d->sought_count; i++) {
         const struct sought_watch *w = &d->sought[i];
         w->watch->f_handle->path = (char *)w->inode->path;
         if (!w->inode->path && !find_open(d, w))
-            return not_found(d, w, err);
+            r = dump_refuse_error(d, not_found(d, w, err), err);
     }
-    return 0;
+    return r;
 }
 
 /* ---- restore ---- */

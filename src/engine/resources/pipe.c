@@ -126,7 +126,7 @@ static void become_null(struct dump *d, FileEntry *entry)
     entry->pipe = NULL;
 }
 
-int pipe_settle_outside(struct dump *d, struct error *err)
+int pipe_settle_outside(struct dump *d, struct error *)
 {
     for (size_t i = 0; i < d->file_count; i++) {
         struct file *file = &d->files[i];
@@ -137,11 +137,12 @@ int pipe_settle_outside(struct dump *d, struct error *err)
             continue;
         const struct task *t = tree_find_pid(&d->tree, file->holder);
         if (holder_is_inits(d, file))
-            return error_set(err, ENOTSUP,
-                             "process %d (%s) of container %s: fd %d is a pipe whose other end is "
-                             "held by a process outside the container",
-                             t->vpid, t->stat.comm, d->options.name, file->fd);
-        become_null(d, file->entry);
+            dump_refuse(d, t,
+                        "has fd %d, a pipe whose other end is held by a process outside the "
+                        "container",
+                        file->fd);
+        else
+            become_null(d, file->entry);
     }
     for (size_t i = 0; i < d->tree.count; i++)
         for (size_t j = 0; j < d->tree.tasks[i].fd_count; j++) {

@@ -126,7 +126,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     return r;
 }
 
-int terminal_settle_outside(struct dump *d, struct error *err)
+int terminal_settle_outside(struct dump *d, struct error *)
 {
     for (size_t i = 0; i < d->file_count; i++) {
         const TtyFileEntry *tty = d->files[i].entry->tty;
@@ -135,12 +135,10 @@ int terminal_settle_outside(struct dump *d, struct error *err)
         unsigned index = tty->tty_info_id - 1;
         const struct task *t = tree_find_pid(&d->tree, d->files[i].holder);
         if (!is_console(d->options.stdio, index) && !find_info(d, MASTER_ID + tty->tty_info_id))
-            return error_set(
-                err, ENOTSUP,
-                "process %d (%s) of container %s: fd %d is terminal /dev/pts/%u, whose "
-                "other side is outside the container (a session of `exec -t`): end it "
-                "first",
-                t->vpid, t->stat.comm, d->options.name, d->files[i].fd, index);
+            dump_refuse(d, t,
+                        "has fd %d, terminal /dev/pts/%u, whose other side is outside the "
+                        "container (a session of `exec -t`): end it first",
+                        d->files[i].fd, index);
     }
     return 0;
 }

@@ -24,7 +24,8 @@ struct peer {
 static bool is_inside(const struct dump *d, uint32_t ino)
 {
     for (size_t i = 0; i < d->file_count; i++)
-        if (d->files[i].entry->usk && d->files[i].entry->usk->ino == ino)
+        if ((d->files[i].entry->usk && d->files[i].entry->usk->ino == ino) ||
+            (d->files[i].refused && d->files[i].ino == ino))
             return true;
     return false;
 }
@@ -128,7 +129,7 @@ int unix_sockets_settle(struct dump *d, struct error *err)
     for (size_t i = 0; r == 0 && i < d->file_count; i++) {
         const UnixSkEntry *e = d->files[i].entry->usk;
         if (e && e->peer && !is_inside(d, e->peer))
-            r = settle(d, &d->files[i], err);
+            r = dump_refuse_error(d, settle(d, &d->files[i], err), err);
     }
     return r;
 }
