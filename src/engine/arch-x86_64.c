@@ -243,13 +243,20 @@ struct fxsave {
     uint32_t st_space[32], xmm_space[64], padding[24];
 };
 
-/* Where a component lies in the non-compacted area; size 0 when this CPU does not have it. */
-static void xfeature_place(enum xfeature f, uint32_t *offset, uint32_t *size)
+/* Where the components lie in the non-compacted area; size 0 when this CPU does not have it. */
+struct fpu_layout {
+    uint32_t offset[XF_PKRU + 1], size[XF_PKRU + 1];
+};
+
+const struct fpu_layout *fpu_layout_new(struct arena *arena)
 {
-    uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-    *offset = *size = 0;
-    if (__get_cpuid_count(0x0d, (unsigned)f, &eax, &ebx, &ecx, &edx) && eax)
-        *offset = ebx, *size = eax;
+    struct fpu_layout *layout = arena_new_of(arena, struct fpu_layout);
+    for (unsigned f = XF_YMM; f <= XF_PKRU; f++) {
+        uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+        if (__get_cpuid_count(0x0d, f, &eax, &ebx, &ecx, &edx) && eax)
+            layout->offset[f] = ebx, layout->size[f] = eax;
+    }
+    return layout;
 }
 
 static uint64_t xstate_bv(const uint8_t *area)
@@ -275,12 +282,13 @@ static uint64_t *longs_dup(struct arena *arena, const void *p, size_t bytes, siz
     (1ull << XF_FP | 1ull << XF_SSE | 1ull << XF_YMM | 1ull << XF_BNDREGS | 1ull << XF_BNDCSR |    \
      1ull << XF_OPMASK | 1ull << XF_ZMM_HI256 | 1ull << XF_HI16_ZMM | 1ull << XF_PKRU)
 
-static void xsave_dump(const uint8_t *area, size_t size, struct arena *arena, UserX86XsaveEntry *x)
+static void xsave_dump(const uint8_t *area, size_t size, const struct fpu_layout *layout,
+                       struct arena *arena, UserX86XsaveEntry *x)
 {
     x->xstate_bv = xstate_bv(area);
     uint32_t at, n;
 #define COMPONENT(feature, field, dup)                                                             \
-    xfeature_place(feature, &at, &n);                                                              \
+    at = layout->offset[feature], n = layout->size[feature];                                       \
     if (n && (size_t)at + n <= size)                                                               \
         x->field = dup(arena, area + at, n, &x->n_##field);
     COMPONENT(XF_YMM, ymmh_space, words_dup)
@@ -293,9 +301,10 @@ static void xsave_dump(const uint8_t *area, size_t size, struct arena *arena, Us
 #undef COMPONENT
 }
 
-static int fpu_dump(pid_t tid, struct arena *arena, UserX86FpregsEntry *e, struct error *err)
+static int fpu_dump(pid_t tid, const struct fpu_layout *layout, struct arena *arena,
+                    UserX86FpregsEntry *e, struct error *err)
 {
-    uint8_t *area = arena_alloc(arena, XSAVE_MAX);
+    _Alignas(64) uint8_t area[XSAVE_MAX];
     struct iovec iov = {area, XSAVE_MAX};
     if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
         return error_errno(err, errno, "cannot read the floating point state of thread %d", tid);
@@ -314,7 +323,7 @@ static int fpu_dump(pid_t tid, struct arena *arena, UserX86FpregsEntry *e, struc
     e->padding = words_dup(arena, fx.padding, sizeof(fx.padding), &e->n_padding);
     e->xsave = arena_new_of(arena, UserX86XsaveEntry);
     user_x86_xsave_entry__init(e->xsave);
-    xsave_dump(area, iov.iov_len, arena, e->xsave);
+    xsave_dump(area, iov.iov_len, layout, arena, e->xsave);
     return 0;
 }
 
@@ -326,8 +335,8 @@ static int fpu_dump(pid_t tid, struct arena *arena, UserX86FpregsEntry *e, struc
     X(fs_base, fs_base) X(gs_base, gs_base) X(ds, ds) X(es, es) X(fs, fs) X(gs, gs)
 /* clang-format on */
 
-int thread_info_dump(pid_t tid, const struct registers *r, struct arena *arena, CoreEntry *core,
-                     struct error *err)
+int thread_info_dump(pid_t tid, const struct registers *r, const struct fpu_layout *layout,
+                     struct arena *arena, CoreEntry *core, struct error *err)
 {
     if (r->gpr.cs != 0x33)
         return error_set(err, ENOTSUP, "thread %d runs 32-bit code, which firn cannot save", tid);
@@ -343,7 +352,7 @@ int thread_info_dump(pid_t tid, const struct registers *r, struct arena *arena, 
     user_x86_fpregs_entry__init(info->fpregs);
     core->mtype = CORE_ENTRY__MARCH__X86_64;
     core->thread_info = info;
-    return fpu_dump(tid, arena, info->fpregs, err);
+    return fpu_dump(tid, layout, arena, info->fpregs, err);
 }
 
 int thread_info_load(const CoreEntry *core, struct registers *ret, struct error *err)
@@ -363,13 +372,12 @@ int thread_info_load(const CoreEntry *core, struct registers *ret, struct error 
 }
 
 /* A component in the image that this CPU lacks may be ignored only if it was not in use. */
-static int xsave_component(uint8_t *area, uint64_t bv, enum xfeature f, const void *data,
-                           size_t bytes, struct error *err)
+static int xsave_component(uint8_t *area, const struct fpu_layout *layout, uint64_t bv,
+                           enum xfeature f, const void *data, size_t bytes, struct error *err)
 {
-    uint32_t at, n;
     if (!(bv & 1ull << f) || !bytes)
         return 0;
-    xfeature_place(f, &at, &n);
+    uint32_t at = layout->offset[f], n = layout->size[f];
     if (n < bytes || (size_t)at + bytes > XSAVE_MAX)
         return error_set(err, ENOTSUP,
                          "the checkpoint uses processor state (xfeature %d) that this CPU lacks; "
@@ -379,12 +387,13 @@ static int xsave_component(uint8_t *area, uint64_t bv, enum xfeature f, const vo
     return 0;
 }
 
-static int xsave_load(uint8_t *area, const UserX86XsaveEntry *x, struct error *err)
+static int xsave_load(uint8_t *area, const struct fpu_layout *layout, const UserX86XsaveEntry *x,
+                      struct error *err)
 {
     int r = 0;
 #define COMPONENT(feature, field)                                                                  \
     if (r == 0)                                                                                    \
-        r = xsave_component(area, x->xstate_bv, feature, x->field,                                 \
+        r = xsave_component(area, layout, x->xstate_bv, feature, x->field,                         \
                             x->n_##field * sizeof(*x->field), err);
     COMPONENT(XF_YMM, ymmh_space)
     COMPONENT(XF_BNDREGS, bndreg_state)
@@ -397,15 +406,16 @@ static int xsave_load(uint8_t *area, const UserX86XsaveEntry *x, struct error *e
     return r;
 }
 
-int thread_fpu_restore(pid_t tid, const CoreEntry *core, struct error *err)
+int thread_fpu_restore(pid_t tid, const struct fpu_layout *layout, const CoreEntry *core,
+                       struct error *err)
 {
     const UserX86FpregsEntry *e = core->thread_info->fpregs;
-    _cleanup_free_ uint8_t *area = xcalloc(1, XSAVE_MAX);
+    _Alignas(64) uint8_t area[XSAVE_MAX];
     struct iovec iov = {area, XSAVE_MAX};
     /* The kernel wants exactly its own size back: ask for it. */
     if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
         return error_errno(err, errno, "cannot read the floating point state of thread %d", tid);
-    memset(area, 0, XSAVE_MAX);
+    memset(area, 0, iov.iov_len);
     struct fxsave fx = {
         .cwd = (uint16_t)e->cwd,
         .swd = (uint16_t)e->swd,
@@ -424,7 +434,7 @@ int thread_fpu_restore(pid_t tid, const CoreEntry *core, struct error *err)
     uint64_t bv = 3;
     if (e->xsave) {
         bv = e->xsave->xstate_bv & XF_KNOWN;
-        int r = xsave_load(area, e->xsave, err);
+        int r = xsave_load(area, layout, e->xsave, err);
         if (r < 0)
             return r;
     }

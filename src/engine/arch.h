@@ -78,11 +78,17 @@ uint64_t registers_executor_left(const struct registers *r);
 /* Finds a syscall instruction in code of `size` bytes; its offset or -1. */
 ssize_t find_syscall(const uint8_t *code, size_t size);
 
+/* Where this processor has the parts of the floating point state. To be asked once a job: under a
+ * hypervisor the answer takes long. In `arena`. */
+struct fpu_layout;
+const struct fpu_layout *fpu_layout_new(struct arena *arena);
+
 /* Registers and floating point state to and from the checkpoint's core image. The dump allocates
  * in `arena`. Extended state the image format has no place for is an error that names it. */
-int thread_info_dump(pid_t tid, const struct registers *r, struct arena *arena, CoreEntry *core,
-                     struct error *err);
+int thread_info_dump(pid_t tid, const struct registers *r, const struct fpu_layout *layout,
+                     struct arena *arena, CoreEntry *core, struct error *err);
 int thread_info_load(const CoreEntry *core, struct registers *ret, struct error *err);
-int thread_fpu_restore(pid_t tid, const CoreEntry *core, struct error *err);
+int thread_fpu_restore(pid_t tid, const struct fpu_layout *layout, const CoreEntry *core,
+                       struct error *err);
 void thread_info_set_tid_address(CoreEntry *core, uint64_t address);
 uint64_t thread_info_tid_address(const CoreEntry *core);

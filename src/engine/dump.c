@@ -63,6 +63,8 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     struct dump *d = xcalloc(1, sizeof(*d));
     d->options = *options;
     d->arena = arena_new();
+    d->batch = arena_new_of(d->arena, struct batch);
+    d->fpu = fpu_layout_new(d->arena);
     d->extra = js_object();
     d->root_fd = -1;
     d->connection_guard = -1;
@@ -210,22 +212,53 @@ int dump_release(struct dump *d, struct error *err)
     return 0;
 }
 
+/* Whether this was the end of a thread. */
+static bool buried(pid_t tid, int status)
+{
+    if (tid > 0 && stop_decode(status, NULL) == STOP_GONE)
+        return true;
+    if (tid > 0)
+        ptrace(PTRACE_CONT, tid, 0, 0);
+    return false;
+}
+
+static size_t bury_known(struct freezer *f)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        int status = 0;
+        struct frozen *t = &f->threads[i];
+        if (!t->gone && buried(waitpid(t->tid, &status, __WALL | WNOHANG), status))
+            t->gone = true, count++;
+    }
+    return count;
+}
+
+/* In whatever order they come: the last thread of init dies when all others are buried. As
+ * waitpid(-1) looks at every thread each time, those that are known are asked one by one. */
+static void bury(struct freezer *f)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < f->count; i++)
+        left += !f->threads[i].gone;
+    while (left > 0) {
+        int status = 0;
+        size_t count = bury_known(f);
+        left -= count;
+        pid_t tid = count || !left ? 0 : waitpid(-1, &status, __WALL);
+        if (tid < 0 && errno != EINTR)
+            break;
+        left -= buried(tid, status);
+    }
+}
+
 /* Init last: when it dies the kernel kills the rest, but a process that came by exec may be waited
  * for by a monitor of its own and should be gone before. */
 int dump_kill(struct dump *d, struct error *err)
 {
     for (size_t i = d->tree.count; i-- > 0;)
         kill(d->tree.tasks[i].pid, SIGKILL);
-    for (size_t left = d->freezer.count; left > 0;) {
-        int status;
-        pid_t tid = waitpid(-1, &status, __WALL);
-        if (tid < 0 && errno != EINTR)
-            break;
-        if (tid > 0 && stop_decode(status, NULL) == STOP_GONE)
-            left--;
-        else if (tid > 0)
-            ptrace(PTRACE_CONT, tid, 0, 0);
-    }
+    bury(&d->freezer);
     end(d);
     return 0;
 }

@@ -80,6 +80,8 @@ struct dump {
     bool judged;
     bool incomplete; /* a process cannot be looked at: what it holds is not known */
     struct arena *arena;
+    struct batch *batch; /* for whoever is looked at */
+    const struct fpu_layout *fpu;
     struct freezer freezer;
     struct tree tree;
     int root_fd; /* the container's root directory */

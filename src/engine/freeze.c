@@ -270,28 +270,37 @@ static const struct frozen *first_running(const struct freezer *f)
     return NULL;
 }
 
+/* waitpid(-1) would look at every thread each time: those that are known are asked one by one.
+ * Returns how many had something to tell. */
+static size_t collect_known(struct freezer *f)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        int status;
+        pid_t tid = f->threads[i].tid;
+        pid_t got = f->threads[i].stopped ? 0 : waitpid(tid, &status, __WALL | WNOHANG);
+        if (got == tid)
+            handle_stop(f, tid, status);
+        else if (got < 0 && errno == ECHILD)
+            forget(&f->threads[i]); /* another thread's exec has taken its place */
+        told += got != 0;
+    }
+    return told;
+}
+
 /* Waits until all stand still or the attempt is over. */
 static int collect(struct freezer *f, int64_t deadline_us)
 {
-    size_t running = 0;
-    for (size_t i = 0; i < f->count; i++)
-        running += !f->threads[i].stopped;
-    while (running) {
+    while (first_running(f)) {
         int status;
+        if (collect_known(f))
+            continue;
         pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
         if (tid > 0) {
-            size_t known = f->count;
-            struct frozen *t = find(f, tid);
-            bool was = t && t->stopped;
             handle_stop(f, tid, status);
-            running += f->count - known;
-            t = find(f, tid);
-            running -= !was && t->stopped;
             continue;
         }
-        if (tid < 0 && errno != EINTR)
-            return first_running(f) ? -ETIMEDOUT : 0;
-        if (monotonic_us() > deadline_us)
+        if ((tid < 0 && errno != EINTR) || monotonic_us() > deadline_us)
             return -ETIMEDOUT;
         nanosleep(&(struct timespec){.tv_nsec = 30000}, NULL);
     }

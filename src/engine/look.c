@@ -73,10 +73,10 @@ static int look_at_thread(struct dump *d, struct task *t, struct thread *th, str
 {
     bool leader = th == &t->threads[0];
     th->core = new_core(d, leader);
-    int r = thread_info_dump(th->puppet.tid, &th->puppet.saved, d->arena, th->core, err);
+    int r = thread_info_dump(th->puppet.tid, &th->puppet.saved, d->fpu, d->arena, th->core, err);
     if (r < 0)
         return error_wrap(err, "process %d of container %s", t->vpid, d->options.name);
-    struct batch *b = arena_new_of(d->arena, struct batch);
+    struct batch *b = d->batch;
     batch_start(b, &th->puppet);
     struct look l = {.dump = d, .task = t, .thread = th, .batch = b};
     const struct state_part *const *tables[] = {thread_state, process_state, timer_state};

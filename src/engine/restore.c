@@ -22,6 +22,7 @@ int restore_plan(const struct engine_restore_options *options, int dirfd, struct
     r->options = *options;
     r->dirfd = dirfd;
     r->arena = arena_new();
+    r->fpu = fpu_layout_new(r->arena);
     *ret = r;
     int n = plan_load(r, err);
     return n < 0 ? n : plan_check(r, err);

@@ -54,6 +54,7 @@ struct restore {
     struct engine_restore_options options;
     int dirfd;
     struct arena *arena;
+    const struct fpu_layout *fpu;
     struct loaded loaded;
     struct tree tree;
     FileEntry **files; /* sorted by id */

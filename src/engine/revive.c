@@ -153,7 +153,7 @@ static int end_leader(struct restore *r, struct task *t, struct error *err)
 static int restore_thread(struct restore *r, struct task *t, struct thread *th, struct error *err)
 {
     struct puppet *p = &th->puppet;
-    int n = thread_fpu_restore(p->tid, th->core, err);
+    int n = thread_fpu_restore(p->tid, r->fpu, th->core, err);
     if (n == 0)
         n = prepare_restart(p, &th->registers, err);
     /* The stage goes with the last thread: until then its siblings may still need it. */
