@@ -19,7 +19,7 @@ ARGUMENTS = {"arguments": ["one", "", "three words here"]}
 OF_USERS = {"sockets-unix": ["--network", "none"]}
 NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installed"}
 # These are not asked but observed: see test_refused.py and test_workloads.py.
-OTHERS = {"refused", "long-sleep", "sockets-established", "sockets-outside"}
+OTHERS = {"refused", "long-sleep", "scale", "sockets-established", "sockets-outside"}
 
 
 def start(t, guest, *options, arguments=(), name="guest"):
