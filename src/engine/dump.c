@@ -159,6 +159,7 @@ static const struct dump_step judging[] = {
 
 static const struct dump_step writing[] = {
     {"find the pages", find_pages},
+    {"look at what waits in terminals", terminals_look},
     {"find the shared pages", dump_find_shared_pages},
     {"write the processes", images_write_tasks},
     {"write the open files", images_write_files},
@@ -306,6 +307,7 @@ void dump_free(struct dump *d)
     free(d->fifos);
     free(d->pipes);
     free(d->packets);
+    terminals_free(d);
     free(d->ttys);
     free(d->sought);
     refusals_clear(&d->refusals);

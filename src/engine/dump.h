@@ -119,6 +119,10 @@ struct dump {
     int connection_guard; /* resources/tcp-guard.c; -1: none */
     TtyInfoEntry **ttys;
     size_t tty_count, tty_room;
+    struct terminal_side *terminals; /* resources/terminal-waiting.c */
+    size_t terminal_count, terminal_room;
+    TtyDataEntry **terminal_data;
+    size_t terminal_data_count, terminal_data_room;
     uint32_t next_pages_id;
     uint64_t bytes_written; /* of memory, for the progress */
     struct json *extra;     /* see extra.h */

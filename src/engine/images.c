@@ -183,6 +183,8 @@ int images_write_files(struct dump *d, struct error *err)
         r = locks_write_images(d, err);
     if (r == 0)
         r = fifo_write_images(d, err);
+    if (r == 0)
+        r = terminal_write_data(d, err);
     return r < 0 ? r : terminal_write_images(d, err);
 }
 

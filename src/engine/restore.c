@@ -81,6 +81,7 @@ static const struct {
     {"make the threads", restore_threads},
     {"open the files", restore_descriptors},
     {"set up terminals", restore_terminals},
+    {"fill terminals", restore_terminal_data},
     {"change directories", restore_directories},
     {"finish files without a name", restore_finish_hoard},
     {"close spare descriptors", restore_close_spares},

@@ -143,6 +143,7 @@ int restore_memory(struct restore *r, struct error *err);
 /* engine/descriptors-restore.c */
 int restore_descriptors(struct restore *r, struct error *err);
 int restore_terminals(struct restore *r, struct error *err);
+int restore_terminal_data(struct restore *r, struct error *err);
 /* TCP connections go on; or, if the restore failed, nobody is told. */
 void tcp_handover_fetch(struct restore *r);
 void tcp_streams_go(struct restore *r);

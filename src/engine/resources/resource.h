@@ -80,6 +80,10 @@ void mqueues_free(struct dump *d);
 /* Reads and checks them. */
 int mqueue_load(struct restore *r, struct error *err);
 int terminal_write_images(struct dump *d, struct error *err);
+/* What waits in them. */
+int terminals_look(struct dump *d, struct error *err);
+int terminal_write_data(struct dump *d, struct error *err);
+void terminals_free(struct dump *d);
 int memfd_write_images(struct dump *d, struct error *err);
 /* Reads and checks it. */
 int memfd_load(struct restore *r, struct error *err);

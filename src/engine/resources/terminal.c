@@ -100,6 +100,7 @@ int terminal_note(struct dump *d, const struct descriptor *f, uint32_t id, unsig
     info->pty->index = index;
     array_reserve(d->ttys, d->tty_count, d->tty_room);
     d->ttys[d->tty_count++] = *ret = info;
+    terminal_keep(d, id, take_fd(fd));
     return 0;
 }
 

@@ -13,6 +13,8 @@ bool is_master(const struct descriptor *f);
 /* Notes the state of the side `f` under `id`, once. */
 int terminal_note(struct dump *d, const struct descriptor *f, uint32_t id, unsigned index,
                   TtyInfoEntry **ret, struct error *err);
+/* Its descriptor, for what waits in it. */
+void terminal_keep(struct dump *d, uint32_t id, int fd);
 /* A tty_file for `f` that belongs to the tty_info `info_id`. */
 void terminal_entry(struct dump *d, const struct descriptor *f, FileEntry *entry, uint32_t info_id);
 
