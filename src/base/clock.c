@@ -103,6 +103,34 @@ static char *format_size(uint64_t bytes, int digits, const char *space)
     return xasprintf("%.*g%s%s", digits, v, space, units[unit]);
 }
 
+/* Of "1.500000" what says something. */
+static char *trimmed(double v, const char *unit)
+{
+    _cleanup_free_ char *digits = xasprintf("%.9f", v);
+    size_t n = strlen(digits);
+    while (digits[n - 1] == '0')
+        n--;
+    n -= digits[n - 1] == '.';
+    return xasprintf("%.*s%s", (int)n, digits, unit);
+}
+
+char *duration_go(int64_t ns)
+{
+    if (ns == 0)
+        return xstrdup("0s");
+    if (ns < 1000)
+        return xasprintf("%lldns", (long long)ns);
+    if (ns < 1000000)
+        return trimmed((double)ns / 1e3, "\u00b5s");
+    if (ns < 1000000000)
+        return trimmed((double)ns / 1e6, "ms");
+    long long minutes = ns / 60000000000, hours = minutes / 60;
+    _cleanup_free_ char *seconds = trimmed((double)(ns % 60000000000) / 1e9, "s");
+    if (hours)
+        return xasprintf("%lldh%lldm%s", hours, minutes % 60, seconds);
+    return minutes ? xasprintf("%lldm%s", minutes, seconds) : take_ptr(seconds);
+}
+
 char *size_human(uint64_t bytes)
 {
     return format_size(bytes, 3, " ");

@@ -14,6 +14,7 @@ int64_t monotonic_us(void);
 char *time_rfc3339(int64_t ns);     /* 2026-11-21T17:08:23.453976978Z; 0: 0001-01-01T00:00:00Z */
 char *time_go(int64_t ns);          /* 2026-11-21 17:08:23.453976978 +0000 UTC */
 char *duration_human(int64_t ns);   /* go-units HumanDuration: "About a minute", "3 weeks" */
+char *duration_go(int64_t ns);      /* 1h2m3.5s, 12.5ms, 0s: as Go prints a duration */
 char *size_human(uint64_t bytes);   /* 3 digits and a space: "2.13 MB" (images) */
 char *size_compact(uint64_t bytes); /* 4 digits, no space: "1.98MB" (ps --size) */
 

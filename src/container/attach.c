@@ -4,6 +4,7 @@
 
 #include "container/bundle.h"
 #include "container/cleanup.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/launch.h"
 #include "container/monitor.h"
@@ -65,6 +66,7 @@ int container_attach(struct container *c, const struct attach_options *options, 
     _cleanup_close_ int fd = monitor_attach(c->run_directory, err);
     if (fd < 0)
         return fd;
+    container_event(c, "attach");
     int end = carry(c, fd, &s.init, options, err);
     if (end != ATTACH_ENDED)
         return end;
@@ -97,6 +99,8 @@ static int start_locked(struct container *c, struct process *ret_init, struct er
     *ret_init = s.init;
     _cleanup_close_ int fd = monitor_attach(c->run_directory, err);
     r = fd;
+    if (r >= 0)
+        container_event(c, "attach");
     if (r >= 0 && !runs) {
         c->facts.restored = false;
         r = container_start_in_runtime(c, err);

@@ -13,6 +13,7 @@
 #include "container/cgroup.h"
 #include "container/cleanup.h"
 #include "container/end.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/job.h"
 #include "container/remove.h"
@@ -251,6 +252,8 @@ static int checkpoint_running(struct job *job, struct container *c,
         r = dump_judge(d, err);
     if (r == 0 && !q->options->dry_run)
         r = complete(job, &s, t, d, status, err);
+    if (r == 0 && !q->options->dry_run)
+        container_event(c, "checkpoint");
     progress_bar_end(&watch.bar);
     fill_stats(d, job->result);
     dump_free(d);

@@ -9,6 +9,7 @@
 #include "container/bundle.h"
 #include "container/cgroup.h"
 #include "container/end.h"
+#include "container/event.h"
 #include "container/exec.h"
 #include "container/firn.h"
 #include "container/monitor.h"
@@ -86,7 +87,11 @@ static int record_exit(struct container *c, struct error *err)
     f->exit_code = code;
     f->finished_at = when;
     int r = remember_exit_code(c, err);
-    return r < 0 ? r : container_save_facts(c, err);
+    if (r == 0)
+        r = container_save_facts(c, err);
+    if (r == 0)
+        container_event_died(c);
+    return r;
 }
 
 /* The run directory goes last: while it is there the container counts as ended but not cleaned up,
@@ -111,9 +116,14 @@ int cleanup_ended(struct container *c, struct error *err)
     int r = container_status(c, &s, err);
     if (r == 0 && s.state == CONTAINER_INITIALIZED)
         r = end_kill(c, &s, err);
-    if (r == 0 && s.state == CONTAINER_STOPPED)
+    bool ended = r == 0 && s.state == CONTAINER_STOPPED;
+    if (ended)
         r = record_exit(c, err);
-    return r < 0 ? r : put_away(c, err);
+    if (r == 0)
+        r = put_away(c, err);
+    if (r == 0 && ended)
+        container_event(c, "cleanup");
+    return r;
 }
 
 void cleanup_after_failure(struct container *c)

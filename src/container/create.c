@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "container/config.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/remove.h"
 #include "container/volumes.h"
@@ -115,6 +116,7 @@ int container_create_from_config(struct firn *firn, struct json *config, struct 
     int r = insert(c, err);
     if (r < 0)
         return r;
+    container_event(c, "create");
     *ret = take_ptr(c);
     return 0;
 }

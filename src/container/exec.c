@@ -11,6 +11,7 @@
 #include "container/capability.h"
 #include "container/draft.h"
 #include "container/environment.h"
+#include "container/event.h"
 #include "container/monitor.h"
 #include "container/state.h"
 #include "container/stream.h"
@@ -186,11 +187,15 @@ int container_exec(struct container *c, const struct exec_options *options, int 
         r = monitor_exec_start(c, &e, &session, err);
     if (r == 0)
         r = monitor_exec_begin(c, &e, &session, &pid, err);
+    if (r == 0)
+        container_event(c, "exec");
     if (r == 0 && !options->detach)
         r = follow(options, &e, &session, pid, ret_code, err);
     else if (r == 0 && ret_session)
         *ret_session = xstrdup(id);
     monitor_session_close(&session);
+    if (r == 0 && !options->detach)
+        container_event(c, "exec_died");
     if (r < 0 || !options->detach)
         remove_tree(directory, NULL);
     return r;

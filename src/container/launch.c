@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "container/bundle.h"
 #include "container/cleanup.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/monitor.h"
 #include "container/runtime.h"
@@ -52,6 +53,7 @@ int container_create_in_runtime(struct container *c, const struct runtime_create
     }
     c->facts.pid = pid;
     c->facts.conmon_pid = monitor_pid(c);
+    container_event(c, "init");
     if (ret_init)
         *ret_init = init;
     return 0;
@@ -73,6 +75,8 @@ int container_start_in_runtime(struct container *c, struct error *err)
         f->started_at = previous;
         f->checkpointed = checkpointed;
         container_save_facts(c, NULL);
+        return r;
     }
-    return r;
+    container_event(c, "start");
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "container/bundle.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/state.h"
 
@@ -38,9 +39,11 @@ int container_mount(struct container *c, char **ret_path, struct error *err)
     r = want(locked, err);
     if (r == 0)
         r = bundle_mount(c, err);
-    if (r == 0)
-        *ret_path = container_path(c, "merged");
-    return r;
+    if (r < 0)
+        return r;
+    container_event(c, "mount");
+    *ret_path = container_path(c, "merged");
+    return 0;
 }
 
 int container_unmount(struct container *c, bool force, struct error *err)
@@ -55,7 +58,10 @@ int container_unmount(struct container *c, bool force, struct error *err)
     r = container_status(c, &s, err);
     if (r < 0 || container_state_is_alive(s.state) || s.state == CONTAINER_INITIALIZED)
         return r;
-    return bundle_unmount(c, err);
+    r = bundle_unmount(c, err);
+    if (r == 0)
+        container_event(c, "unmount");
+    return r;
 }
 
 char *container_mountpoint(const struct container *c)

@@ -1,6 +1,7 @@
 #include "container/pause.h"
 
 #include "container/cgroup.h"
+#include "container/event.h"
 #include "container/runtime.h"
 #include "container/state.h"
 
@@ -39,7 +40,11 @@ int container_pause(struct container *c, struct error *err)
         return r;
     _cleanup_locked_ struct container *locked = c;
     r = check(locked, true, err);
-    return r < 0 ? r : runtime_pause(c, err);
+    if (r == 0)
+        r = runtime_pause(c, err);
+    if (r == 0)
+        container_event(c, "pause");
+    return r;
 }
 
 int container_unpause(struct container *c, struct error *err)
@@ -49,5 +54,9 @@ int container_unpause(struct container *c, struct error *err)
         return r;
     _cleanup_locked_ struct container *locked = c;
     r = check(locked, false, err);
-    return r < 0 ? r : runtime_resume(c, err);
+    if (r == 0)
+        r = runtime_resume(c, err);
+    if (r == 0)
+        container_event(c, "unpause");
+    return r;
 }

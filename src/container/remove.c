@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "container/checkpoint.h"
 #include "container/cleanup.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/state.h"
 #include "container/stop.h"
@@ -83,9 +84,11 @@ static int remove_locked(struct container *c, const struct remove_options *optio
         r = volume_anonymous_of(c->firn->store, c->id, &volumes, err);
     if (r == 0)
         r = remove_everything(c, err);
-    if (r == 0)
-        remove_volumes(c, volumes);
-    return r;
+    if (r < 0)
+        return r;
+    container_event(c, "remove");
+    remove_volumes(c, volumes);
+    return 0;
 }
 
 int container_remove(struct container *c, const struct remove_options *options, struct error *err)

@@ -18,6 +18,7 @@
 #include "container/cgroup.h"
 #include "container/cleanup.h"
 #include "container/end.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/launch.h"
 #include "container/monitor.h"
@@ -226,6 +227,7 @@ static int finish(struct work *w, struct error *err)
         container_save_facts(w->c, NULL);
         return r;
     }
+    container_event(w->c, "restore");
     return w->plan->apply_rootfs ? snapshot_keep_rootfs(w->c, err) : 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "container/cleanup.h"
 #include "container/end.h"
+#include "container/event.h"
 #include "container/firn.h"
 #include "container/runtime.h"
 #include "container/signals.h"
@@ -68,6 +69,8 @@ int container_stop(struct container *c, int timeout_seconds, struct error *err)
     r = container_status(c, &s, err);
     if (r == 0 && s.state == CONTAINER_STOPPED)
         r = cleanup_ended(c, err);
+    if (r == 0)
+        container_event(c, "stop");
     container_unlock(c);
     return r;
 }

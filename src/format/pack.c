@@ -231,6 +231,14 @@ static bool is_opaque(int dirfd, const char *name)
 
 static int scan_dir(struct pack *p, int dirfd, const char *path, int depth, struct error *err);
 
+static char *prefixed(const struct pack *p, const char *path)
+{
+    const char *prefix = p->options->prefix;
+    if (!prefix)
+        return xstrdup(*path ? path : "./");
+    return xasprintf("%s/%s", prefix, path);
+}
+
 static int scan_below(struct pack *p, int dirfd, const char *name, const char *path,
                       const struct stat *st, int depth, struct error *err)
 {
@@ -248,7 +256,7 @@ static int scan_name(struct pack *p, int dirfd, const char *parent, const char *
                      struct error *err)
 {
     _cleanup_free_ char *path = xasprintf("%s%s%s", parent, *parent ? "/" : "", name);
-    _cleanup_tar_entry_ struct tar_entry e = {.path = xstrdup(path)};
+    _cleanup_tar_entry_ struct tar_entry e = {.path = prefixed(p, path)};
     const bool whiteouts = p->options->flags & PACK_WHITEOUTS;
     struct stat st;
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -334,7 +342,7 @@ static int scan_root(struct pack *p, struct error *err)
     }
     p->dev = st.st_dev;
     if (p->options->flags & PACK_ROOT) {
-        _cleanup_tar_entry_ struct tar_entry e = {.path = xstrdup("./")};
+        _cleanup_tar_entry_ struct tar_entry e = {.path = prefixed(p, "")};
         int r = fill_entry(p, fd, ".", &st, &e, err);
         if (r < 0) {
             close(fd);

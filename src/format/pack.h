@@ -37,6 +37,9 @@ enum pack_verdict {
 
 struct pack_options {
     unsigned flags;
+    /* Put before every path ("name": "name/a", and "name/" for the directory itself). Not with
+     * PACK_WHITEOUTS. NULL: none. */
+    const char *prefix;
     /* Asked about everything but the root, after `e` was filled (but for extents); may change
      * `e` (path, owner, ...). `path` is the one in the tree, without leading "./". */
     enum pack_verdict (*filter)(void *context, const char *path, const struct stat *st,

@@ -171,9 +171,11 @@ static int set_metadata(struct unpack *u, int fd, const struct tar_entry *e, str
 {
     char at[32];
     snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
-    if (!(u->options->flags & UNPACK_NO_OWNER) &&
-        fchownat(fd, "", e->uid, e->gid, AT_EMPTY_PATH) < 0)
-        return error_errno(err, errno, "cannot give \"%.200s\" to %u:%u%s", e->path, e->uid, e->gid,
+    bool given = u->options->flags & UNPACK_OWNER;
+    uid_t uid = given ? u->options->uid : e->uid;
+    gid_t gid = given ? u->options->gid : e->gid;
+    if (!(u->options->flags & UNPACK_NO_OWNER) && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "cannot give \"%.200s\" to %u:%u%s", e->path, uid, gid,
                            errno == EINVAL ? " (not among this user's ids, see `firn check`)" : "");
     int r = set_xattrs(u, at, e, err);
     if (r < 0 || S_ISDIR(e->mode))
@@ -364,12 +366,18 @@ static int make_entry(struct unpack *u, const struct place *p, const struct tar_
         if (string_starts(p->name, WHITEOUT))
             return make_whiteout(u, p, e, err);
     }
-    if (S_ISDIR(e->mode) && !e->hard_link)
+    struct stat st;
+    bool directory = S_ISDIR(e->mode) && !e->hard_link, there = *p->name && stat_place(p, &st);
+    if (there && u->options->flags & UNPACK_KEEP_KIND && S_ISDIR(st.st_mode) != directory)
+        return error_set(err, directory ? ENOTDIR : EISDIR,
+                         directory ? "cannot overwrite non-directory \"%.200s\" with a directory"
+                                   : "cannot overwrite directory \"%.200s\" with a non-directory",
+                         e->path);
+    if (directory)
         return make_directory(u, p, e, err);
     if (!*p->name)
         return error_set(err, EINVAL, "entry \"%.200s\" would replace the root", e->path);
-    struct stat st;
-    if (stat_place(p, &st)) {
+    if (there) {
         int r = make_room(u, p, err);
         if (r < 0)
             return r;

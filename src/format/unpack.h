@@ -32,6 +32,10 @@ enum unpack_flags {
     UNPACK_SKIP_DEVICES = 1 << 4,
     /* Everything belongs to the caller. */
     UNPACK_NO_OWNER = 1 << 5,
+    /* Everything belongs to options->uid and gid. */
+    UNPACK_OWNER = 1 << 6,
+    /* A directory in the place of something else, or the reverse, is an error. */
+    UNPACK_KEEP_KIND = 1 << 7,
 };
 
 struct unpack_options {
@@ -39,6 +43,8 @@ struct unpack_options {
     uint64_t max_entries; /* 0: no limit */
     uint64_t max_size;    /* bytes of file content, holes not counted; 0: no limit */
     size_t max_path;      /* 0: 4095 */
+    uid_t uid;            /* with UNPACK_OWNER */
+    gid_t gid;
 };
 
 struct unpack_result {

@@ -58,7 +58,8 @@ static void make_manifest(struct store *s, struct adding *a)
     _cleanup_strv_ char **layers = NULL;
     for (size_t i = 0; i < a->source->blob_count; i++)
         strv_add(&layers, a->source->blobs[i].digest);
-    a->manifest_text = manifest_make(s, MANIFEST_OCI, a->id, layers, a->source->annotations);
+    a->manifest_text = manifest_make(s, a->source->docker ? MANIFEST_DOCKER : MANIFEST_OCI, a->id,
+                                     layers, a->source->annotations);
 }
 
 static int place_blobs(struct store *s, struct adding *a, struct error *err)

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/strv.h"
+#include "store/event.h"
 #include "store/image.h"
 #include "store/reference.h"
 
@@ -29,7 +30,11 @@ int image_tag(struct store *s, const char *image, const char *name, struct error
     r = reference_parse(full, &ref, err);
     if (r >= 0 && ref.digest)
         return error_kind_set(err, ERROR_USAGE, "%s: tag by digest not supported", name);
-    return r < 0 ? r : image_name_set(s, i->id, full, err);
+    if (r >= 0)
+        r = image_name_set(s, i->id, full, err);
+    if (r >= 0)
+        event_emit_image(s, "tag", i, full);
+    return r;
 }
 
 /* Which of the image's names `text` means. */
@@ -67,5 +72,10 @@ int image_untag(struct store *s, const char *image, char *const *names, struct e
     if (r >= 0)
         r = database_run(s->db, err, "DELETE FROM image_names WHERE name = ? AND image_id = ?",
                          "ss", *name, i->id);
-    return r < 0 ? r : transaction_commit(&t, err);
+    if (r >= 0)
+        r = transaction_commit(&t, err);
+    STRV_FOREACH(name, full)
+    if (r >= 0)
+        event_emit_image(s, "untag", i, *name);
+    return r;
 }

@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/strv.h"
 #include "store/blob.h"
+#include "store/event.h"
 #include "store/image.h"
 #include "store/layer.h"
 
@@ -90,6 +91,10 @@ int image_remove(struct store *s, const char *name, bool force, char ***ret_unta
         r = carry_out(s, &m, &untagged, &deleted, err);
     if (r < 0)
         return r;
+    STRV_FOREACH(gone, untagged)
+    event_emit_image(s, "untag", m.image, *gone);
+    if (deleted)
+        event_emit_image(s, "remove", m.image, name);
     if (ret_untagged)
         *ret_untagged = take_ptr(untagged);
     if (ret_deleted)

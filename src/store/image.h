@@ -99,6 +99,7 @@ struct image_source {
     size_t blob_count;
     const char *name;               /* normalized, or NULL */
     const struct json *annotations; /* for the manifest that is made, or NULL */
+    bool docker;                    /* the manifest that is made is Docker's, not OCI's */
 };
 int image_add(struct store *s, const struct image_source *source, struct image **ret,
               struct error *err);

@@ -12,6 +12,7 @@
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "store/blob.h"
+#include "store/event.h"
 #include "store/platform.h"
 #include "store/reference.h"
 
@@ -218,5 +219,8 @@ int import_image(struct store *s, const struct import_options *o, struct image *
         r = make_config(o, &t, &config, err);
     if (r < 0)
         return r;
-    return add(s, o, &t, config, name, ret, err);
+    r = add(s, o, &t, config, name, ret, err);
+    if (r >= 0)
+        event_emit_image(s, "import", *ret, name);
+    return r;
 }

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "format/unpack.h"
+#include "store/event.h"
 #include "store/transport.h"
 
 #define MAX_ENTRIES 10000
@@ -116,7 +117,9 @@ int load_images(struct store *s, const struct load_options *o, char ***ret_names
                 : take_path(s, o->input, LAYOUT_NONE, &layout, &list, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < list.count; i++)
+    for (size_t i = 0; i < list.count; i++) {
+        event_emit_image(s, "loadfromarchive", list.items[i], NULL);
         strv_take(ret_names, name_of(list.items[i]));
+    }
     return 0;
 }

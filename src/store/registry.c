@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "store/event.h"
 #include "store/image-names.h"
 #include "store/layout.h"
 #include "store/load.h"
@@ -156,12 +157,15 @@ int registry_pull(struct store *s, const char *source, const struct registry_opt
     _cleanup_image_list_ struct image_list list = {0};
     struct layout_options layout = layout_of(o);
     int r = transport_parse(source, &t, err);
-    if (r < 0 || t.kind == TRANSPORT_REGISTRY)
-        return r < 0 ? r : pull_registry(s, &t, o, ret, err);
+    if (r < 0)
+        return r;
     layout.ref = t.ref;
-    r = load_transport(s, &t, &layout, &list, err);
-    if (r >= 0)
+    r = t.kind == TRANSPORT_REGISTRY ? pull_registry(s, &t, o, ret, err)
+                                     : load_transport(s, &t, &layout, &list, err);
+    if (r >= 0 && t.kind != TRANSPORT_REGISTRY)
         *ret = take_last(&list);
+    if (r >= 0)
+        event_emit_image(s, "pull", *ret, NULL);
     return r;
 }
 
@@ -190,10 +194,15 @@ int registry_push(struct store *s, const struct image *image, const char *name,
 {
     _cleanup_transport_ struct transport t = {0};
     int r = transport_parse(destination ? destination : name, &t, err);
-    if (r < 0 || t.kind == TRANSPORT_REGISTRY)
-        return r < 0 ? r : push_registry(s, image, t.path, o, err);
+    if (r < 0)
+        return r;
     char *names[] = {t.ref ? t.ref : (char *)name, NULL};
-    return save_transport(s, &t, image, names, o->format, &o->progress, err);
+    r = t.kind == TRANSPORT_REGISTRY
+            ? push_registry(s, image, t.path, o, err)
+            : save_transport(s, &t, image, names, o->format, &o->progress, err);
+    if (r >= 0)
+        event_emit_image(s, "push", image, name);
+    return r;
 }
 
 /* A policy is a look-up here and a pull, in an order. */

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "format/pack.h"
+#include "store/event.h"
 #include "store/layout.h"
 #include "store/transport.h"
 
@@ -200,8 +201,11 @@ int save_images(struct store *s, const struct save_options *o, struct error *err
     if (all.images.count != 1 && format->layout != LAYOUT_DOCKER)
         return error_kind_set(err, ERROR_USAGE,
                               "multi-image archives need the format docker-archive");
-    if (format->directory)
-        return write_directory(s, format->layout, all.saved, o->output, true, &o->progress, err);
-    return write_archive(s, format->layout, all.saved, all.images.count, o->output, &o->progress,
-                         err);
+    r = format->directory
+            ? write_directory(s, format->layout, all.saved, o->output, true, &o->progress, err)
+            : write_archive(s, format->layout, all.saved, all.images.count, o->output, &o->progress,
+                            err);
+    for (size_t i = 0; r >= 0 && i < all.images.count; i++)
+        event_emit_image(s, "save", all.images.items[i], NULL);
+    return r;
 }

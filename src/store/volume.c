@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "store/event.h"
 
 #define COLUMNS "name, created, driver, labels, options, anonymous, needs_copy_up"
 
@@ -133,6 +134,8 @@ static int create(struct store *s, const struct volume_options *o, const char *n
         r = find(s, name, ret, err);
     if (r >= 0)
         r = transaction_commit(&t, err);
+    if (r >= 0)
+        event_emit(s, &(struct event){.type = "volume", .status = "create", .name = name});
     return r < 0 ? r : 0;
 }
 
@@ -272,7 +275,10 @@ int volume_remove(struct store *s, const char *name, struct error *err)
 {
     _cleanup_free_ char *full = NULL;
     int r = remove_row(s, name, &full, err);
-    return r < 0 ? r : remove_directory(s, full, err);
+    if (r < 0)
+        return r;
+    event_emit(s, &(struct event){.type = "volume", .status = "remove", .name = full});
+    return remove_directory(s, full, err);
 }
 
 int volume_attach(struct store *s, const char *name, const char *container_id, struct error *err)
