@@ -27,17 +27,36 @@ char *progress_bar_text(const struct progress_bar *bar, uint64_t done, int64_t e
     return buf_take(&b);
 }
 
-void progress_bar_at(struct progress_bar *bar, uint64_t done)
+static bool is_due(struct progress_bar *bar, int64_t now)
 {
-    int64_t now = monotonic_ns();
     if (!bar->started_ns)
         bar->started_ns = now;
-    if (now - bar->started_ns < first_after || now - bar->shown_ns < then_every || !isatty(2))
-        return;
-    _cleanup_free_ char *text = progress_bar_text(bar, done, now - bar->started_ns);
+    return now - bar->started_ns >= first_after && now - bar->shown_ns >= then_every;
+}
+
+static void show(struct progress_bar *bar, const char *text, int64_t now)
+{
     dprintf(2, "\r%s\x1b[K", text);
     bar->shown_ns = now;
     bar->shown = true;
+}
+
+void progress_bar_at(struct progress_bar *bar, uint64_t done)
+{
+    int64_t now = monotonic_ns();
+    if (!is_due(bar, now) || !isatty(2))
+        return;
+    _cleanup_free_ char *text = progress_bar_text(bar, done, now - bar->started_ns);
+    show(bar, text, now);
+}
+
+bool progress_bar_say(struct progress_bar *bar, const char *text)
+{
+    int64_t now = monotonic_ns();
+    bool terminal = isatty(2);
+    if (terminal && is_due(bar, now))
+        show(bar, text, now);
+    return terminal;
 }
 
 void progress_bar_end(struct progress_bar *bar)

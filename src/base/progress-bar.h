@@ -21,6 +21,8 @@ struct progress_bar {
 };
 
 void progress_bar_at(struct progress_bar *bar, uint64_t done);
+/* Shows a text in its place, as rarely; false if there is no terminal to show it on. */
+bool progress_bar_say(struct progress_bar *bar, const char *text);
 void progress_bar_end(struct progress_bar *bar);
 #define _cleanup_progress_bar_ _cleanup_(progress_bar_end)
 

@@ -32,7 +32,11 @@ struct request {
 struct watch {
     struct job *job;
     struct progress_bar bar;
+    bool warned; /* that somebody cannot be stopped */
 };
+
+/* After how long whoever is not at a terminal is told what there is to wait for. */
+#define PATIENCE_US 3000000
 
 static bool cancelled(void *context)
 {
@@ -44,6 +48,18 @@ static void progress(void *context, uint64_t done, uint64_t total)
     struct watch *w = context;
     w->bar.total = total;
     progress_bar_at(&w->bar, done);
+}
+
+static void waiting(void *context, pid_t vpid, const char *comm, const char *why,
+                    int64_t microseconds)
+{
+    struct watch *w = context;
+    _cleanup_free_ char *text = xasprintf("Process %d (%s) cannot be stopped %s (%d s)", vpid, comm,
+                                          why, (int)(microseconds / 1000000));
+    if (progress_bar_say(&w->bar, text) || w->warned || microseconds < PATIENCE_US)
+        return;
+    w->warned = true;
+    firn_warn(w->job->firn, "%s", text);
 }
 
 /* ---- before ---- */
@@ -227,7 +243,7 @@ static int checkpoint_running(struct job *job, struct container *c,
         r = open_target(c, q->options, &t, err);
     if (r < 0)
         return r;
-    struct watch watch = {.job = job, .bar = {.what = "Checkpointing"}};
+    struct watch watch = {.job = job};
     _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
     _cleanup_buf_ struct buf filter = {0};
     seccomp_filter_read(c, &filter);
@@ -244,10 +260,13 @@ static int checkpoint_running(struct job *job, struct container *c,
         .file_locks = q->options->file_locks,
         .cancelled = cancelled,
         .progress = progress,
+        .waiting = waiting,
         .context = &watch,
     };
     struct dump *d = NULL;
     r = dump_freeze(&o, &d, err);
+    progress_bar_end(&watch.bar);
+    watch.bar = (struct progress_bar){.what = "Checkpointing"};
     if (r == 0)
         r = dump_judge(d, err);
     if (r == 0 && !q->options->dry_run)

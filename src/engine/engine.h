@@ -61,6 +61,10 @@ struct dump_options {
     bool (*cancelled)(void *context);
     /* Bytes of memory written so far and in all. May be NULL. */
     void (*progress)(void *context, uint64_t done, uint64_t total);
+    /* Now and then while a process cannot be stopped, which may last: who it is, `why` ("while it
+     * ..."), and for how long already. May be NULL. */
+    void (*waiting)(void *context, pid_t vpid, const char *comm, const char *why,
+                    int64_t microseconds);
     void *context;
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,10 +19,14 @@
 #include "base/strv.h"
 #include "engine/kernel.h"
 
-/* How long one attempt may take, and how often to let everything go and try again: a parent in
- * vfork cannot be stopped before its child, which we may just have stopped, has called exec. */
-#define ATTEMPT_US 400000
-#define ATTEMPTS   12
+/* How long all may be kept standing for one that cannot be stopped: at first, and at most. */
+#define HOLD_US     400000
+#define HOLD_MAX_US 12800000
+/* How long to sleep between two looks, how often to ask whether to go on, how long to wait for
+ * those that are let go. */
+#define LOOK_US     30
+#define ASK_US      20000
+#define BACK_OFF_US 400000
 /* How long a process may take from its start to its program. */
 #define START_US 5000000
 
@@ -270,6 +275,30 @@ static const struct frozen *first_running(const struct freezer *f)
     return NULL;
 }
 
+/* A first thread that has ended is not reported before all others have. */
+static bool has_ended(const struct frozen *t)
+{
+    struct process_stat st;
+    return process_stat_read(t->tid, 0, &st) < 0 || st.state == 'Z' || st.state == 'X';
+}
+
+static size_t count_running(struct freezer *f)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        struct frozen *t = &f->threads[i];
+        if (!t->stopped && has_ended(t))
+            forget(t);
+        running += !t->stopped;
+    }
+    return running;
+}
+
+static bool is_cancelled(const struct dump_options *o)
+{
+    return o->cancelled && o->cancelled(o->context);
+}
+
 /* waitpid(-1) would look at every thread each time: those that are known are asked one by one.
  * Returns how many had something to tell. */
 static size_t collect_known(struct freezer *f)
@@ -288,21 +317,44 @@ static size_t collect_known(struct freezer *f)
     return told;
 }
 
-/* Waits until all stand still or the attempt is over. */
-static int collect(struct freezer *f, int64_t deadline_us)
+/* Takes what has happened, births included; how many had something to tell. */
+static size_t take_events(struct freezer *f)
 {
-    while (first_running(f)) {
-        int status;
-        if (collect_known(f))
+    int status;
+    size_t told = collect_known(f);
+    for (pid_t tid; told == 0 && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0; told++)
+        handle_stop(f, tid, status);
+    return told;
+}
+
+/* Whoever is in vfork waits for its child to call exec, and we may have stopped that. */
+static bool is_in_vfork(pid_t tid)
+{
+    char path[64], text[128];
+    snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+    if (file_read_line(path, text, sizeof(text)) < 0)
+        return false;
+    long number = strtol(text, NULL, 10);
+    return number == SYS_vfork || number == SYS_clone || number == SYS_clone3;
+}
+
+/* Waits until all stand still or the attempt is over. */
+static int collect(const struct dump_options *o, struct freezer *f, int64_t deadline_us)
+{
+    for (int64_t asked = monotonic_us(); first_running(f);) {
+        if (take_events(f))
             continue;
-        pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
-        if (tid > 0) {
-            handle_stop(f, tid, status);
-            continue;
+        int64_t now = monotonic_us();
+        if (now > asked + ASK_US) {
+            asked = now;
+            if (is_cancelled(o))
+                return -ECANCELED;
+            if (count_running(f) && is_in_vfork(first_running(f)->tid))
+                return -ETIMEDOUT;
         }
-        if ((tid < 0 && errno != EINTR) || monotonic_us() > deadline_us)
+        if (now > deadline_us)
             return -ETIMEDOUT;
-        nanosleep(&(struct timespec){.tv_nsec = 30000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_US * 1000}, NULL);
     }
     return 0;
 }
@@ -322,17 +374,19 @@ void freezer_free(struct freezer *f)
     *f = (struct freezer){.seccomp_suspended = f->seccomp_suspended};
 }
 
-static int attempt(const struct dump_options *o, struct freezer *f, struct error *err)
+static int attempt(const struct dump_options *o, struct freezer *f, int64_t hold_us,
+                   struct error *err)
 {
-    int64_t deadline = monotonic_us() + ATTEMPT_US;
+    int64_t deadline = monotonic_us() + hold_us;
     struct scan s = {.f = f, .err = err, .o = o};
     do {
         s.found = 0;
         int r = each_member(o, seize_process, &s, err);
         if (r < 0)
             return r;
-        if (collect(f, deadline) < 0)
-            return -ETIMEDOUT;
+        r = collect(o, f, deadline);
+        if (r < 0)
+            return r;
     } while (s.found);
     return 0;
 }
@@ -343,7 +397,7 @@ static void back_off(struct freezer *f)
     for (size_t i = 0; i < f->count; i++)
         if (f->threads[i].stopped && !f->threads[i].gone)
             ptrace(PTRACE_DETACH, f->threads[i].tid, 0, 0);
-    int64_t deadline = monotonic_us() + ATTEMPT_US;
+    int64_t deadline = monotonic_us() + BACK_OFF_US;
     for (size_t i = 0; i < f->count; i++) {
         int status;
         pid_t tid = f->threads[i].tid, got = 0;
@@ -388,26 +442,113 @@ int freeze_started(const struct dump_options *o, struct freezer *f, struct error
     }
 }
 
+/* ---- those that cannot be stopped ---- */
+
+/* Who it is and what it waits for. */
+struct blocker {
+    pid_t vpid;
+    char comm[64];
+    bool in_vfork;
+};
+
+/* The first of them. */
+static struct blocker describe_blocker(const struct freezer *f)
+{
+    struct blocker b = {.comm = "?"};
+    const struct frozen *t = first_running(f);
+    struct proc_status status;
+    struct process_stat st;
+    if (!t || proc_status_read(t->tid, t->tid, &status) < 0)
+        return b;
+    b.in_vfork = is_in_vfork(t->tid);
+    if (process_stat_read(status.process, 0, &st) == 0)
+        memcpy(b.comm, st.comm, sizeof(b.comm));
+    if (proc_status_read(status.process, status.process, &status) == 0)
+        b.vpid = status.vpid;
+    return b;
+}
+
+static const char *reason(const struct blocker *b)
+{
+    return b->in_vfork ? "until its vfork child has called exec"
+                       : "while it waits in the kernel for a disk or a file server";
+}
+
+/* The interrupt stays pending for those that run; one that stops goes on as long as others are to
+ * come: they may need it. The last one is kept, since it is hard to get. */
+static void let_go_stopped(struct freezer *f)
+{
+    struct freezer kept = {.seccomp_suspended = f->seccomp_suspended};
+    size_t running = count_running(f), last = f->count;
+    for (size_t i = 0; running == 0 && i < f->count; i++)
+        if (!f->threads[i].gone)
+            last = i;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct frozen *t = &f->threads[i];
+        if (t->gone)
+            continue;
+        if (t->stopped && i != last)
+            ptrace(PTRACE_DETACH, t->tid, 0, 0);
+        else
+            *add(&kept, t->tid, t->process) = *t;
+    }
+    freezer_free(f);
+    *f = kept;
+}
+
+static int give_up(const struct dump_options *o, const struct blocker *b, struct error *err)
+{
+    return error_kind_set(err, ERROR_CANCELLED,
+                          "the checkpoint of container %s was cancelled: process %d (%s) could not "
+                          "be stopped %s",
+                          o->name, b->vpid, b->comm, reason(b));
+}
+
+/* Without end: a dump is broken off by whoever wants it, not by a slow disk. */
+static int wait_for_blockers(const struct dump_options *o, struct freezer *f, int64_t since_us,
+                             bool *ret_vfork, struct error *err)
+{
+    let_go_stopped(f);
+    for (int64_t asked = 0; first_running(f);) {
+        int64_t now = monotonic_us();
+        struct blocker b;
+        if (now > asked + ASK_US) {
+            asked = now;
+            b = describe_blocker(f);
+            *ret_vfork |= b.in_vfork;
+            if (o->waiting)
+                o->waiting(o->context, b.vpid, b.comm, reason(&b), now - since_us);
+            if (is_cancelled(o))
+                return give_up(o, &b, err);
+            count_running(f);
+        }
+        if (take_events(f))
+            let_go_stopped(f);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * LOOK_US * 1000}, NULL);
+    }
+    return 0;
+}
+
 int freeze(const struct dump_options *o, struct freezer *f, struct error *err)
 {
     *f = (struct freezer){.seccomp_suspended = true};
-    for (int i = 0; i < ATTEMPTS; i++) {
-        int r = attempt(o, f, err);
-        if (r == 0)
+    int64_t begin = monotonic_us();
+    for (int64_t hold = HOLD_US;;) {
+        bool in_vfork = false;
+        int r = attempt(o, f, hold, err);
+        if (r == -ETIMEDOUT)
+            r = wait_for_blockers(o, f, begin, &in_vfork, err);
+        else if (r == 0)
             return 0;
-        const struct frozen *t = first_running(f);
-        struct proc_status s = {0};
-        if (t && r == -ETIMEDOUT)
-            proc_status_read(t->process, t->tid, &s);
-        back_off(f);
-        if (r != -ETIMEDOUT)
+        if (r == -ECANCELED && !err->code)
+            error_kind_set(err, ERROR_CANCELLED, "the checkpoint of container %s was cancelled",
+                           o->name);
+        if (r < 0) {
+            back_off(f);
             return r;
-        error_set(err, ETIMEDOUT,
-                  "process %d of container %s cannot be stopped: it waits in the kernel without "
-                  "interruption (for a vfork child that has not called exec, or for a disk)",
-                  s.vpid, o->name);
-        if (o->cancelled && o->cancelled(o->context))
-            return error_kind_set(err, ERROR_CANCELLED, "cancelled");
+        }
+        /* Whoever is in vfork waits for one that we keep standing. */
+        if (!in_vfork && hold < HOLD_MAX_US)
+            hold *= 2;
     }
-    return -ETIMEDOUT;
 }
