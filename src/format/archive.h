@@ -20,6 +20,7 @@
  * The file appears under its name when it is complete; without commit it is removed. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -58,12 +59,40 @@ struct archive_policy {
     uint64_t max_size;    /* of all files; 0: what is free at the destination */
 };
 
+struct archive_reader;
+
+/* An archive that begins with this (empty) file has all its pages-*.img after everything else that
+ * a restore needs. */
+#define ARCHIVE_PAGES_LAST "firn-pages-last"
+
+/* Reading in one pass:
+ *
+ *     _cleanup_(archive_reader_freep) struct archive_reader *r = NULL;
+ *     archive_reader_open(path, NULL, &r, err);
+ *     archive_reader_extract(r, dirfd, err);
+ *     while ((n = archive_reader_pages(r, &number, &size, err)) > 0)
+ *         while ((n = archive_reader_data(r, &data, &size, err)) > 0)
+ *             ...
+ *
+ * "-" is standard input. `policy` may be NULL. */
+int archive_reader_open(const char *path, const struct archive_policy *policy,
+                        struct archive_reader **ret, struct error *err);
+/* From a descriptor, which stays the caller's; `name` is for errors. */
+int archive_reader_open_fd(int fd, const char *name, const struct archive_policy *policy,
+                           struct archive_reader **ret, struct error *err);
 /* Extracts what a checkpoint consists of into an empty directory; files get mode 0600, directories
  * 0700. Unknown plain files are left out, everything else unknown is an error, and so is an archive
- * without config.dump, spec.dump or checkpoint/inventory.img. `policy` may be NULL.
- * "-" is standard input. On error the directory holds a part. */
-int archive_extract(const char *path, int dirfd, const struct archive_policy *policy,
-                    struct error *err);
-/* The same from a descriptor; `name` is for errors. */
-int archive_extract_fd(int fd, const char *name, int dirfd, const struct archive_policy *policy,
-                       struct error *err);
+ * without config.dump, spec.dump or checkpoint/inventory.img. On error the directory holds a part.
+ * Of an archive with ARCHIVE_PAGES_LAST only what comes before the pages is extracted. */
+int archive_reader_extract(struct archive_reader *r, int dirfd, struct error *err);
+/* Whether pages are still in the archive, to be read by the two below. */
+bool archive_reader_has_pages(const struct archive_reader *r);
+/* 1: the next file of pages, checkpoint/pages-NUMBER.img; 0: there are no more, and the archive is
+ * complete. */
+int archive_reader_pages(struct archive_reader *r, uint32_t *number, uint64_t *size,
+                         struct error *err);
+/* 1: its next block, without gaps, valid until the next call; 0: its end. */
+int archive_reader_data(struct archive_reader *r, const void **data, size_t *size,
+                        struct error *err);
+void archive_reader_free(struct archive_reader *r);
+DEFINE_CLEANUP(struct archive_reader *, archive_reader_free);

@@ -49,12 +49,19 @@ static int write_archive(const char *path, enum compression c, struct error *err
     return archive_writer_commit(a, err);
 }
 
+static int extract_path(const char *path, int dirfd, struct error *err)
+{
+    _cleanup_(archive_reader_freep) struct archive_reader *r = NULL;
+    int n = archive_reader_open(path, NULL, &r, err);
+    return n < 0 ? n : archive_reader_extract(r, dirfd, err);
+}
+
 static void check_extracted(const char *path)
 {
     _cleanup_test_directory_ char *to = test_directory();
     _cleanup_close_ int dir = open_directory(to);
     struct error err = {0};
-    if (archive_extract(path, dir, NULL, &err) < 0)
+    if (extract_path(path, dir, &err) < 0)
         test_failed(__FILE__, __LINE__, "%s", err.text);
     _cleanup_free_ char *text = content_of(dir, "config.dump");
     CHECK_STRING(text, config);
@@ -170,7 +177,9 @@ static int extract(int fd, const struct archive_policy *policy, struct error *er
 {
     _cleanup_test_directory_ char *to = test_directory();
     _cleanup_close_ int dir = open_directory(to);
-    return archive_extract_fd(fd, "x", dir, policy, err);
+    _cleanup_(archive_reader_freep) struct archive_reader *r = NULL;
+    int n = archive_reader_open_fd(fd, "x", policy, &r, err);
+    return n < 0 ? n : archive_reader_extract(r, dir, err);
 }
 
 static void hostile_entries(void)
@@ -262,7 +271,77 @@ static void no_checkpoint(void)
     CHECK_STRING(err.text, "x is not a checkpoint archive: it has no spec.dump");
     CHECK_INT(extract(maker_done(maker_new()), NULL, &err), -EINVAL);
     CHECK_STRING(err.text, "x is not a checkpoint archive: it has no entries");
-    CHECK_INT(archive_extract("/", -1, NULL, &err), -EISDIR);
+    CHECK_INT(extract_path("/", -1, &err), -EISDIR);
+}
+
+static int open_streamed(const char *last, struct archive_reader **ret, int dir, struct error *err)
+{
+    static char pages[300000];
+    for (size_t i = 0; i < sizeof(pages); i++)
+        pages[i] = (char)(i * 2654435761u >> 13);
+    _cleanup_test_directory_ char *top = test_directory();
+    _cleanup_free_ char *path = path_join(top, "c.tar.zst");
+    _cleanup_(archive_writer_freep) struct archive_writer *a = NULL;
+    CHECK_INT(archive_writer_open(path, COMPRESS_ZSTD, 0600, &a, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, ARCHIVE_PAGES_LAST, 0600, "", 0, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, "config.dump", 0600, "{}", 2, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, "spec.dump", 0600, "{}", 2, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, "checkpoint/inventory.img", 0600, "i", 1, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, "checkpoint/pages-7.img", 0600, pages, sizeof(pages), NULL), 0);
+    CHECK_INT(archive_add_bytes(a, "checkpoint/pages-2.img", 0600, "2", 1, NULL), 0);
+    CHECK_INT(archive_add_bytes(a, last, 0600, "s", 1, NULL), 0);
+    CHECK_INT(archive_writer_commit(a, NULL), 0);
+    CHECK_INT(archive_reader_open(path, NULL, ret, err), 0);
+    return archive_reader_extract(*ret, dir, err);
+}
+
+static uint64_t read_pages(struct archive_reader *r)
+{
+    const void *data;
+    size_t size;
+    uint64_t sum = 0;
+    int n;
+    while ((n = archive_reader_data(r, &data, &size, NULL)) > 0)
+        sum += size;
+    CHECK_INT(n, 0);
+    return sum;
+}
+
+static void pages_are_streamed(void)
+{
+    _cleanup_test_directory_ char *to = test_directory();
+    _cleanup_close_ int dir = open_directory(to);
+    _cleanup_(archive_reader_freep) struct archive_reader *r = NULL;
+    struct error err = {0};
+    uint32_t number;
+    uint64_t size;
+    CHECK_INT(open_streamed("stats-dump", &r, dir, &err), 0);
+    CHECK(archive_reader_has_pages(r));
+    CHECK(faccessat(dir, "checkpoint/inventory.img", F_OK, 0) == 0);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), 1);
+    CHECK_INT(number, 7);
+    CHECK_INT(size, 300000);
+    CHECK_INT(read_pages(r), 300000);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), 1);
+    CHECK_INT(number, 2);
+    CHECK_INT(read_pages(r), 1);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), 0);
+    CHECK(faccessat(dir, "checkpoint/pages-7.img", F_OK, 0) < 0);
+}
+
+static void nothing_is_after_the_pages(void)
+{
+    _cleanup_test_directory_ char *to = test_directory();
+    _cleanup_close_ int dir = open_directory(to);
+    _cleanup_(archive_reader_freep) struct archive_reader *r = NULL;
+    struct error err = {0};
+    uint32_t number;
+    uint64_t size;
+    CHECK_INT(open_streamed("rootfs-diff.tar", &r, dir, &err), 0);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), 1);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), 1);
+    CHECK_INT(archive_reader_pages(r, &number, &size, &err), -EINVAL);
+    CHECK_CONTAINS(err.text, "\"rootfs-diff.tar\" comes after the pages");
 }
 
 static void truncated(void)
@@ -295,6 +374,8 @@ int main(void)
         TEST(hostile_entries),
         TEST(sizes_and_counts),
         TEST(no_checkpoint),
+        TEST(pages_are_streamed),
+        TEST(nothing_is_after_the_pages),
         TEST(truncated),
     };
     return run_tests(tests, ARRAY_LEN(tests));
