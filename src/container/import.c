@@ -16,10 +16,18 @@
 #include "container/remove.h"
 #include "container/restore.h"
 #include "container/revive.h"
+#include "engine/engine.h"
 #include "format/archive.h"
 #include "store/image.h"
 #include "store/registry.h"
 #include "store/volume.h"
+
+/* An archive, as far as it was read: up to its pages, or, if they do not come last, all of it. */
+struct unpacked {
+    struct archive_reader *archive;
+    char *path;
+    int dirfd;
+};
 
 struct result {
     struct restore_stats stats;
@@ -104,13 +112,26 @@ static void remove_import(struct container *c, const struct restore_options *o)
         volume_remove(firn->store, js_get_string(js_at(volumes, i), "volumeName"), NULL);
 }
 
-static int revive_import(struct job *job, struct container *c, int dirfd, struct error *err)
+static int next_pages(void *context, uint32_t *number, uint64_t *size, struct error *err)
+{
+    return archive_reader_pages(context, number, size, err);
+}
+
+static int read_pages(void *context, const void **data, size_t *size, struct error *err)
+{
+    return archive_reader_data(context, data, size, err);
+}
+
+static int revive_import(struct job *job, struct container *c, const struct unpacked *from,
+                         struct error *err)
 {
     const struct restore_options *o = job->request;
     struct result *result = job->result;
+    const struct page_stream pages = {from->archive, next_pages, read_pages};
     struct revival_plan plan = {
         .c = c,
-        .dirfd = dirfd,
+        .dirfd = from->dirfd,
+        .pages = archive_reader_has_pages(from->archive) ? &pages : NULL,
         .options = o,
         .apply_rootfs = !o->ignore_rootfs,
         .apply_volumes = !o->ignore_volumes,
@@ -127,7 +148,7 @@ static int revive_import(struct job *job, struct container *c, int dirfd, struct
     return r;
 }
 
-static int create_and_revive(struct job *job, struct json *config, const char *unpacked, int dirfd,
+static int create_and_revive(struct job *job, struct json *config, const struct unpacked *from,
                              struct error *err)
 {
     const struct restore_options *o = job->request;
@@ -138,36 +159,51 @@ static int create_and_revive(struct job *job, struct json *config, const char *u
         return r;
     snprintf(result->id, sizeof(result->id), "%s", c->id);
     r = mkdir_parents(c->directory, 0700, err);
-    if (r == 0 && copy_log(c, unpacked) < 0)
+    if (r == 0 && copy_log(c, from->path) < 0)
         r = error_errno(err, errno, "cannot keep the log of container %s", c->name);
     if (r == 0)
-        r = revive_import(job, c, dirfd, err);
+        r = revive_import(job, c, from, err);
     if (r < 0)
         remove_import(c, o);
     return r;
 }
 
+static void unpacked_clear(struct unpacked *u)
+{
+    if (u->archive)
+        archive_reader_free(u->archive);
+    cleanup_close(&u->dirfd);
+    store_temp_discard(&u->path);
+}
+
+static int unpack(struct job *job, struct unpacked *u, struct error *err)
+{
+    const struct restore_options *o = job->request;
+    int r = store_temp_dir(job->firn->store, "import", &u->path, err);
+    if (r < 0)
+        return r;
+    u->dirfd = open(u->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (u->dirfd < 0)
+        return error_errno(err, errno, "cannot open %s", u->path);
+    r = archive_reader_open(o->import_path, NULL, &u->archive, err);
+    return r < 0 ? r : archive_reader_extract(u->archive, u->dirfd, err);
+}
+
 static int work(struct job *job, struct error *err)
 {
     const struct restore_options *o = job->request;
-    _cleanup_temp_dir_ char *unpacked = NULL;
-    int r = store_temp_dir(job->firn->store, "import", &unpacked, err);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int fd = open(unpacked, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "cannot open %s", unpacked);
-    r = archive_extract(o->import_path, fd, NULL, err);
+    _cleanup_(unpacked_clear) struct unpacked u = {.dirfd = -1};
     _cleanup_json_ struct json *config = NULL;
+    int r = unpack(job, &u, err);
     if (r == 0)
-        r = import_config(job->firn, fd, o->import_path, o->name, &config, err);
+        r = import_config(job->firn, u.dirfd, o->import_path, o->name, &config, err);
     if (r == 0)
-        r = find_image(job->firn, config, fd, o->import_path, err);
+        r = find_image(job->firn, config, u.dirfd, o->import_path, err);
     if (r == 0)
         r = check_free(job->firn, config, o, err);
     if (r == 0 && job_cancelled(job))
         r = error_kind_set(err, ERROR_CANCELLED, "the restore was cancelled");
-    return r < 0 ? r : create_and_revive(job, take_ptr(config), unpacked, fd, err);
+    return r < 0 ? r : create_and_revive(job, take_ptr(config), &u, err);
 }
 
 int container_import(struct firn *firn, const struct restore_options *options,

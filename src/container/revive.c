@@ -99,6 +99,7 @@ static int plan_engine(struct work *w, struct error *err)
             js_path(w->c->config, "spec", "process", "capabilities", "bounding", NULL)),
         .stdio = {js_text(js_at(w->descriptors, 0)), js_text(js_at(w->descriptors, 1)),
                   js_text(js_at(w->descriptors, 2))},
+        .pages = w->plan->pages,
         .tcp_established = w->plan->options->tcp_established,
         .tcp_close = w->plan->options->tcp_close,
         .file_locks = w->plan->options->file_locks,

@@ -12,7 +12,8 @@ struct revival_plan {
     bool apply_rootfs;   /* the writable layer is not yet what it was */
     bool apply_volumes;
     const struct restore_options *options;
-    bool new_start; /* StartedAt becomes now (import) */
+    const struct page_stream *pages; /* NULL: they are in the directory (engine/engine.h) */
+    bool new_start;                  /* StartedAt becomes now (import) */
 };
 
 /* On failure nothing runs, nothing is mounted, and the writable layer is as it was before. */

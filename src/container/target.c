@@ -22,6 +22,8 @@ int target_archive(const char *path, enum compression compression, struct target
     struct target *t = xcalloc(1, sizeof(*t));
     t->dirfd = -1;
     int r = archive_writer_open(path, compression, 0600, &t->archive, err);
+    if (r == 0)
+        r = archive_add_bytes(t->archive, ARCHIVE_PAGES_LAST, 0600, "", 0, err);
     if (r < 0) {
         target_free(t);
         return r;

@@ -9,7 +9,8 @@
 
 struct target;
 
-/* A file to be, complete or not there at all. */
+/* A file to be, complete or not there at all. What a restore needs is to be added before the pages.
+ */
 int target_archive(const char *path, enum compression compression, struct target **ret,
                    struct error *err);
 /* The container's local checkpoint: made aside, it replaces an earlier one when complete. */

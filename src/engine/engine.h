@@ -93,6 +93,16 @@ void dump_free(struct dump *d);
  * that were kept for it (tcp_established) end, without a word to the other side. */
 int connections_forget(int images_dirfd);
 
+/* The content of memory as a stream: the files pages-NUMBER.img of the images in any order, each
+ * once. Blocks are valid until the next call. */
+struct page_stream {
+    void *context;
+    /* 1: the next file; 0: there are no more; -errno. */
+    int (*next)(void *context, uint32_t *number, uint64_t *size, struct error *err);
+    /* 1: its next block, without gaps; 0: its end; -errno. */
+    int (*read)(void *context, const void **data, size_t *size, struct error *err);
+};
+
 struct engine_restore_options {
     const char *name; /* of the container, for error texts */
     /* No process may get a capability that is not in this set (bit n: capability n): what the
@@ -101,8 +111,9 @@ struct engine_restore_options {
     /* What the dump's descriptors 0-2 of init pointed to (descriptors.json of the checkpoint):
      * files of this name become what the new init has as 0-2. */
     const char *stdio[3];
-    bool tcp_established; /* bring connections back that were kept */
-    bool tcp_close;       /* programs find them closed instead */
+    const struct page_stream *pages; /* NULL: they are files in the directory of the images */
+    bool tcp_established;            /* bring connections back that were kept */
+    bool tcp_close;                  /* programs find them closed instead */
     bool file_locks;
     /* Called with a process made outside the runtime (one that had entered the container by exec):
      * puts it into the container's cgroups. May be NULL. */

@@ -1,5 +1,5 @@
 /* Building the address spaces: the kernel's mappings moved to where the dump had them, areas
- * mapped, filled and protected. */
+ * mapped, and protected when they are filled. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,113 +19,52 @@
 #include "engine/kernel.h"
 #include "engine/vma.h"
 
-#define CHUNK  (1u << 20)
-#define RANGES 512
-
 /* Flags of mmap(2) that the image keeps and that may be given as they are. */
 #define MAP_KEEP (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE)
 
-/* ---- content ---- */
-
-/* Fills scattered ranges from a file that holds their pages one after the other. */
-struct filler {
-    struct restore *r;
-    pid_t pid;
-    int fd;
-    uint64_t offset;
-    char *buffer;
-    struct iovec remote[RANGES];
-    size_t count, size;
-};
-
-static int flush(struct filler *f, struct error *err)
-{
-    if (!f->size)
-        return 0;
-    ssize_t n = pread(f->fd, f->buffer, f->size, (off_t)f->offset);
-    if (n != (ssize_t)f->size)
-        return error_set(err, EIO, "the pages of the checkpoint cannot be read: %s",
-                         n < 0 ? strerror(errno) : "the file is too short");
-    struct iovec local = {f->buffer, f->size};
-    n = process_vm_writev(f->pid, &local, 1, f->remote, f->count, 0);
-    if (n != (ssize_t)f->size)
-        return error_errno(err, n < 0 ? errno : EFAULT, "cannot fill memory at %p",
-                           f->remote[0].iov_base);
-    struct restore *r = f->r;
-    r->bytes_read += f->size;
-    if (r->options.progress)
-        r->options.progress(r->options.context, r->bytes_read, r->stats.pages_restored * PAGE);
-    f->offset += f->size;
-    f->count = f->size = 0;
-    if (r->options.cancelled && r->options.cancelled(r->options.context))
-        return error_kind_set(err, ERROR_CANCELLED, "the restore was cancelled");
-    return 0;
-}
-
-static int fill_range(struct filler *f, uint64_t at, uint64_t size, struct error *err)
-{
-    while (size) {
-        size_t step = CHUNK - f->size < size ? CHUNK - f->size : size;
-        f->remote[f->count++] = (struct iovec){(void *)at, step};
-        f->size += step;
-        at += step;
-        size -= step;
-        if (f->size == CHUNK || f->count == RANGES) {
-            int n = flush(f, err);
-            if (n < 0)
-                return n;
-        }
-    }
-    return 0;
-}
-
-static int fill_ranges(struct restore *r, pid_t pid, uint32_t pages_id,
-                       const struct page_range *ranges, size_t count, remote_addr base,
-                       struct error *err)
-{
-    if (!count)
-        return 0;
-    char name[IMAGE_NAME_MAX];
-    image_name(IMAGE_PAGES, pages_id, name);
-    _cleanup_close_ int fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return error_errno(err, errno, "cannot open %s of the checkpoint", name);
-    _cleanup_free_ char *buffer = xmalloc(CHUNK);
-    _cleanup_free_ struct filler *f = xcalloc(1, sizeof(*f));
-    *f = (struct filler){.r = r, .pid = pid, .fd = fd, .buffer = buffer};
-    int n = 0;
-    for (size_t i = 0; n == 0 && i < count; i++)
-        n = fill_range(f, base + ranges[i].start, ranges[i].count * PAGE, err);
-    return n < 0 ? n : flush(f, err);
-}
-
 /* ---- shared anonymous memory ---- */
 
-static int fill_nursery(struct restore *r, pid_t pid, const struct nursery *s, struct error *err)
+static int add_nursery_pages(struct restore *r, struct nursery *s, const PagemapEntry *e,
+                             size_t *room)
+{
+    uint64_t pages = e->has_nr_pages ? e->nr_pages : e->compat_nr_pages;
+    if (e->vaddr % PAGE || e->vaddr > s->size || pages > (s->size - e->vaddr) / PAGE)
+        return -EINVAL;
+    array_reserve(s->pages, s->page_range_count, *room);
+    s->pages[s->page_range_count++] = (struct page_range){.start = e->vaddr, .count = pages};
+    r->stats.pages_restored += pages;
+    return 0;
+}
+
+static int read_nursery_pages(struct restore *r, struct nursery *s, struct error *err)
 {
     _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
-    uint32_t pages_id;
-    int n = read_pagemap_head(r, IMAGE_PAGEMAP_SHMEM, s->shmid, &reader, &pages_id, err);
-    struct page_range *ranges = NULL;
-    size_t count = 0, room = 0;
+    int n = read_pagemap_head(r, IMAGE_PAGEMAP_SHMEM, s->shmid, &reader, &s->pages_id, err);
+    size_t room = 0;
     while (n >= 0) {
         _cleanup_message_ PagemapEntry *e = NULL;
         n = image_next_as(reader, &pagemap_entry__descriptor, (void **)&e, err);
         if (n <= 0)
             break;
-        uint64_t pages = e->has_nr_pages ? e->nr_pages : e->compat_nr_pages;
-        if (e->vaddr % PAGE || e->vaddr > s->size || pages > (s->size - e->vaddr) / PAGE) {
+        if (add_nursery_pages(r, s, e, &room) < 0)
             n = image_error(reader, err, "pages at %#" PRIx64 " lie outside the memory", e->vaddr);
-            break;
-        }
-        array_reserve(ranges, count, room);
-        ranges[count++] = (struct page_range){.start = e->vaddr, .count = pages};
-        r->stats.pages_restored += pages;
     }
-    if (n >= 0)
-        n = fill_ranges(r, pid, pages_id, ranges, count, s->address, err);
+    struct page_range *ranges = s->pages;
+    s->pages = arena_memdup(r->arena, ranges, s->page_range_count * sizeof(*ranges));
     free(ranges);
     return n;
+}
+
+static void fill_nursery_later(struct restore *r, const struct nursery *s, pid_t pid)
+{
+    const struct filling f = {
+        .pid = pid,
+        .pages_id = s->pages_id,
+        .ranges = s->pages,
+        .count = s->page_range_count,
+        .base = s->address,
+    };
+    restore_fill_later(r, &f);
 }
 
 int restore_nurseries(struct restore *r, struct error *err)
@@ -145,9 +84,10 @@ int restore_nurseries(struct restore *r, struct error *err)
             return -err->code;
         if (at != (long)s->address)
             return error_errno(err, at < 0 ? (int)-at : EEXIST, "cannot make shared memory");
-        int n = fill_nursery(r, r->init, s, err);
+        int n = read_nursery_pages(r, s, err);
         if (n < 0)
             return n;
+        fill_nursery_later(r, s, r->init);
     }
     return 0;
 }
@@ -161,7 +101,10 @@ static int make_own(struct maker *m, const struct nursery *s, struct error *err)
     int64_t at = maker_call(
         m, err, "make shared memory", SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
-    return at < 0 ? (int)at : fill_nursery(m->restore, m->task->pid, s, err);
+    if (at < 0)
+        return (int)at;
+    fill_nursery_later(m->restore, s, m->task->pid);
+    return 0;
 }
 
 static int bring(struct maker *m, const struct nursery *s, struct error *err)
@@ -433,7 +376,7 @@ static int set_mm(struct builder *w)
     return run(w);
 }
 
-static int build(struct restore *r, struct task *t, struct batch *b, struct error *err)
+static int map(struct restore *r, struct task *t, struct batch *b, struct error *err)
 {
     if (t->shared[SHARE_MEMORY])
         return find_vdso_insn(t, err);
@@ -447,20 +390,51 @@ static int build(struct restore *r, struct task *t, struct batch *b, struct erro
         n = find_vdso_insn(t, err);
     if (n == 0)
         n = map_areas(&w);
-    if (n == 0)
-        n = fill_ranges(r, t->pid, t->pages_id, t->pages, t->page_range_count, 0, err);
-    if (n == 0)
-        n = finish_areas(&w);
     batch_free(b);
     return n < 0 ? error_wrap(err, "process %d", t->vpid) : 0;
 }
 
-int restore_memory(struct restore *r, struct error *err)
+static int finish(struct restore *r, struct task *t, struct batch *b, struct error *err)
+{
+    struct builder w = {.r = r, .t = t, .b = b, .fd = -1, .err = err};
+    batch_start(b, &t->threads[0].puppet);
+    int n = finish_areas(&w);
+    batch_free(b);
+    return n < 0 ? error_wrap(err, "process %d", t->vpid) : 0;
+}
+
+static int each_task(struct restore *r,
+                     int (*step)(struct restore *, struct task *, struct batch *, struct error *),
+                     struct error *err)
 {
     _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
     int n = 0;
     for (size_t i = 0; n == 0 && i < r->tree.count; i++)
         if (r->tree.tasks[i].state != TASK_ZOMBIE)
-            n = build(r, &r->tree.tasks[i], b, err);
+            n = step(r, &r->tree.tasks[i], b, err);
     return n;
+}
+
+static void fill_task_later(struct restore *r, const struct task *t)
+{
+    const struct filling f = {
+        .pid = t->pid,
+        .pages_id = t->pages_id,
+        .ranges = t->pages,
+        .count = t->page_range_count,
+    };
+    restore_fill_later(r, &f);
+}
+
+int restore_map_memory(struct restore *r, struct error *err)
+{
+    for (size_t i = 0; i < r->tree.count; i++)
+        if (r->tree.tasks[i].state != TASK_ZOMBIE)
+            fill_task_later(r, &r->tree.tasks[i]);
+    return each_task(r, map, err);
+}
+
+int restore_finish_memory(struct restore *r, struct error *err)
+{
+    return each_task(r, finish, err);
 }

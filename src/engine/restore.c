@@ -77,7 +77,9 @@ static const struct {
     {"make process groups", restore_groups},
     {"make processes that only pidfds know", pidfd_bear_departed},
     {"note the time", note_births},
-    {"build the address spaces", restore_memory},
+    {"map their memory", restore_map_memory},
+    {"fill their memory", restore_fill_memory},
+    {"finish the address spaces", restore_finish_memory},
     {"make the threads", restore_threads},
     {"open the files", restore_descriptors},
     {"set up terminals", restore_terminals},
@@ -171,6 +173,7 @@ void restore_free(struct restore *r)
         image_free(r->locks);
     free(r->ipc);
     free(r->nurseries);
+    free(r->fillings);
     arena_free(r->arena);
     free(r);
 }

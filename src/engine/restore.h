@@ -33,6 +33,19 @@ struct nursery {
     uint64_t size;
     bool segment; /* of System V, with this id */
     remote_addr address;
+    struct page_range *pages; /* by their place in it */
+    size_t page_range_count;
+    uint32_t pages_id;
+};
+
+/* Memory of a process that gets the content of pages-ID.img: range after range. */
+struct filling {
+    pid_t pid;
+    uint32_t pages_id;
+    const struct page_range *ranges; /* from `base` on */
+    size_t count;
+    remote_addr base;
+    bool filled;
 };
 
 /* A process that is to be dead, while pidfds of it are opened. */
@@ -80,6 +93,8 @@ struct restore {
     size_t ipc_count, ipc_room;
     struct nursery *nurseries;
     size_t nursery_count, nursery_room;
+    struct filling *fillings;
+    size_t filling_count, filling_room;
     /* Room in every address space that no process of the dump uses: the stage, a place to park the
      * vdso, the nurseries. */
     remote_addr ground;
@@ -95,7 +110,6 @@ struct restore {
     bool seccomp_suspended, seized, released;
     size_t inherited_filters; /* that init had before the others were born of it */
     int64_t begin_us;
-    uint64_t bytes_read; /* of memory, for the progress */
     struct engine_restore_stats stats;
 };
 
@@ -138,7 +152,12 @@ remote_addr ground_vdso(const struct restore *r);
 /* Brings them to a process that was not born of init. */
 int nurseries_bring(struct restore *r, struct task *t, struct error *err);
 int restore_nurseries(struct restore *r, struct error *err);
-int restore_memory(struct restore *r, struct error *err);
+int restore_map_memory(struct restore *r, struct error *err);
+int restore_finish_memory(struct restore *r, struct error *err);
+
+/* engine/memory-fill.c */
+void restore_fill_later(struct restore *r, const struct filling *f);
+int restore_fill_memory(struct restore *r, struct error *err);
 
 /* engine/descriptors-restore.c */
 int restore_descriptors(struct restore *r, struct error *err);

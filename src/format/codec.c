@@ -30,6 +30,16 @@ void codec_free(struct codec *c)
     free(c);
 }
 
+void *codec_begin(void)
+{
+    return codec_new();
+}
+
+void codec_end(void *codec)
+{
+    codec_free(codec);
+}
+
 size_t codec_bound(enum compression kind, size_t size)
 {
     if (kind == COMPRESS_ZSTD)

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/cleanup.h"
 #include "format/compress.h"
 
 struct codec;
@@ -14,7 +13,9 @@ struct codec;
 /* NULL without memory. */
 struct codec *codec_new(void);
 void codec_free(struct codec *c);
-DEFINE_CLEANUP(struct codec *, codec_free);
+/* For base/ring.h: each thread has its own. */
+void *codec_begin(void);
+void codec_end(void *codec);
 
 /* Room that is enough for any piece of this size, compressed. */
 size_t codec_bound(enum compression kind, size_t size);

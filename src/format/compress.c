@@ -6,7 +6,8 @@
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "format/ring.h"
+#include "base/ring.h"
+#include "format/codec.h"
 
 #define PIECE (256u << 10)
 
@@ -44,12 +45,14 @@ const char *compression_name(enum compression c)
     return "none";
 }
 
-static bool compress_piece(struct codec *codec, const void *context, struct ring_piece *p)
+static bool compress_piece(void *codec, const void *context, struct ring_piece *p)
 {
     const struct compressor *c = context;
     return codec_compress(codec, c->kind, c->level, p->in, p->in_size, p->out, c->room,
                           &p->out_size);
 }
+
+static const struct ring_work compressing = {codec_begin, codec_end, compress_piece};
 
 int compressor_open(enum compression kind, int level, compress_write_fn write, void *context,
                     struct compressor **ret, struct error *err)
@@ -60,7 +63,7 @@ int compressor_open(enum compression kind, int level, compress_write_fn write, v
     c->write = write;
     c->context = context;
     c->room = codec_bound(kind, PIECE);
-    int r = kind == COMPRESS_NONE ? 0 : ring_open(PIECE, c->room, compress_piece, c, &c->ring, err);
+    int r = kind == COMPRESS_NONE ? 0 : ring_open(PIECE, c->room, &compressing, c, &c->ring, err);
     if (r == 0)
         *ret = take_ptr(c);
     return r;

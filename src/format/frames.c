@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "format/ring.h"
+#include "base/ring.h"
+#include "format/codec.h"
 
 #define FRAME_LIMIT   (320u << 10) /* compressed */
 #define CONTENT_LIMIT (512u << 10)
@@ -24,10 +25,12 @@ struct frames {
     char *output;
 };
 
-static bool expand_piece(struct codec *codec, const void *context, struct ring_piece *p)
+static bool expand_piece(void *codec, const void *context, struct ring_piece *p)
 {
     return codec_expand(codec, p->in, p->in_size, p->out, CONTENT_LIMIT, &p->out_size);
 }
+
+static const struct ring_work expanding = {codec_begin, codec_end, expand_piece};
 
 int frames_open(frames_read_fn read, void *context, struct frames **ret, struct error *err)
 {
@@ -36,7 +39,7 @@ int frames_open(frames_read_fn read, void *context, struct frames **ret, struct 
     f->context = context;
     f->input = xmalloc(INPUT);
     f->between = true;
-    int r = ring_open(FRAME_LIMIT, CONTENT_LIMIT, expand_piece, f, &f->ring, err);
+    int r = ring_open(FRAME_LIMIT, CONTENT_LIMIT, &expanding, f, &f->ring, err);
     if (r == 0)
         *ret = take_ptr(f);
     return r;

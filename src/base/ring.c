@@ -1,11 +1,11 @@
-#include "format/ring.h"
+#include "base/ring.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include "base/alloc.h"
+#include "base/cores.h"
 
 #define MAX_WORKERS  64
 #define MEMORY_LIMIT (32u << 20)
@@ -20,7 +20,7 @@ struct slot {
 };
 
 struct ring {
-    ring_work_fn work;
+    struct ring_work work;
     const void *context;
     struct slot *slots;
     size_t count;
@@ -50,26 +50,19 @@ static struct slot *take_slot(struct ring *r)
 static void *worker(void *context)
 {
     struct ring *r = context;
-    _cleanup_(codec_freep) struct codec *codec = codec_new();
+    void *own = r->work.begin ? r->work.begin() : NULL;
     pthread_mutex_lock(&r->lock);
     for (struct slot *s; (s = take_slot(r));) {
         pthread_mutex_unlock(&r->lock);
-        s->piece.failed = !r->work(codec, r->context, &s->piece);
+        s->piece.failed = !r->work.work(own, r->context, &s->piece);
         pthread_mutex_lock(&r->lock);
         s->state = DONE;
         pthread_cond_signal(&r->done);
     }
     pthread_mutex_unlock(&r->lock);
+    if (r->work.end)
+        r->work.end(own);
     return NULL;
-}
-
-static size_t core_count(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) < 0)
-        return 2;
-    size_t n = (size_t)CPU_COUNT(&set);
-    return n > MAX_WORKERS ? MAX_WORKERS : n;
 }
 
 /* Signals are the business of the threads that were there before. */
@@ -85,12 +78,12 @@ static void start_workers(struct ring *r, size_t count)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-int ring_open(size_t in_room, size_t out_room, ring_work_fn work, const void *context,
+int ring_open(size_t in_room, size_t out_room, const struct ring_work *work, const void *context,
               struct ring **ret, struct error *err)
 {
     _cleanup_(ring_freep) struct ring *r = xcalloc(1, sizeof(*r));
-    size_t cores = core_count(), limit = MEMORY_LIMIT / (in_room + out_room);
-    r->work = work;
+    size_t cores = cores_count(MAX_WORKERS), limit = MEMORY_LIMIT / (in_room + out_room);
+    r->work = *work;
     r->context = context;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->ready, NULL);
@@ -103,7 +96,7 @@ int ring_open(size_t in_room, size_t out_room, ring_work_fn work, const void *co
     }
     start_workers(r, cores < r->count ? cores : r->count);
     if (!r->worker_count)
-        return error_set(err, EAGAIN, "cannot start a thread for compression");
+        return error_set(err, EAGAIN, "cannot start a thread");
     *ret = take_ptr(r);
     return 0;
 }

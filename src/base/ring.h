@@ -5,7 +5,8 @@
  *     p = ring_oldest(r, wait);                 use p->out
  *     ring_release(r);                          it is empty again
  *
- * One thread calls these functions; only `work` runs in others, with all signals blocked. */
+ * One thread calls these functions; only those of `struct ring_work` run in others, with all
+ * signals blocked. Memory is bounded by the number of cores, and by 32 MiB. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "format/codec.h"
 
 struct ring_piece {
     char *in, *out;
@@ -21,12 +21,17 @@ struct ring_piece {
     bool failed;
 };
 
-/* From p->in to p->out, which has the room that was asked for; false: failed. */
-typedef bool (*ring_work_fn)(struct codec *codec, const void *context, struct ring_piece *p);
+struct ring_work {
+    /* What each thread has for itself; both may be NULL. */
+    void *(*begin)(void);
+    void (*end)(void *own);
+    /* Works on p->in and p->out, which have the rooms that were asked for; false: failed. */
+    bool (*work)(void *own, const void *context, struct ring_piece *p);
+};
 
 struct ring;
 
-int ring_open(size_t in_room, size_t out_room, ring_work_fn work, const void *context,
+int ring_open(size_t in_room, size_t out_room, const struct ring_work *work, const void *context,
               struct ring **ret, struct error *err);
 /* The piece to be filled next; NULL if all are under way. */
 struct ring_piece *ring_empty(struct ring *r);
