@@ -88,6 +88,16 @@ int refusals_report(const struct refusals *f, struct error *err, const char *for
     return -code;
 }
 
+void refusals_move(struct refusals *f, struct refusals *from)
+{
+    if (!f->code)
+        f->code = from->code, f->kind = from->kind;
+    for (size_t i = 0; i < refusals_kept(from); i++)
+        note(f, from->reasons[i]);
+    f->count += from->count - refusals_kept(from);
+    refusals_clear(from);
+}
+
 void refusals_clear(struct refusals *f)
 {
     for (size_t i = 0; i < refusals_kept(f); i++)

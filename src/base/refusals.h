@@ -39,4 +39,6 @@ int refusals_take_any(struct refusals *f, int r, struct error *err);
 int refusals_report(const struct refusals *f, struct error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Appends all of `from`, which is empty then. */
+void refusals_move(struct refusals *f, struct refusals *from);
 void refusals_clear(struct refusals *f);

@@ -11,7 +11,7 @@
 
 struct restore_command_options {
     bool all, latest, keep, ignore_rootfs, ignore_volumes, ignore_static_ip, ignore_static_mac;
-    bool tcp_established, tcp_close, file_locks, print_stats;
+    bool tcp_established, tcp_close, file_locks, print_stats, check;
     char *import_path, *name;
 };
 
@@ -19,6 +19,8 @@ struct restore_command_options {
 
 static const struct option table[] = {
     {"all", 'a', OPTION_BOOL, RESTORE(all), .help = "Restore all checkpointed containers"},
+    {"check", 0, OPTION_BOOL, RESTORE(check),
+     .help = "Only tell what would stop the restore, all of it at once"},
     {"file-locks", 0, OPTION_BOOL, RESTORE(file_locks),
      .help = "Restore a container with file locks"},
     {"ignore-rootfs", 0, OPTION_BOOL, RESTORE(ignore_rootfs),
@@ -123,7 +125,9 @@ static int import(struct call *call, const struct restore_options *options, stru
     int r = container_import(call->firn, options, &c, &s, err);
     if (r < 0)
         return r;
-    if (o->print_stats)
+    if (o->check)
+        printf("%s: nothing stops a restore\n", o->import_path);
+    else if (o->print_stats)
         js_push(statistics, describe(c, c->id, &s));
     else
         printf("%s\n", c->id);
@@ -147,6 +151,8 @@ static int restore_local(struct call *call, const struct restore_options *option
         r = container_restore(call->firn, list.items[i], options, &s, &one);
         if (r < 0)
             failures_add(&failures, &one);
+        else if (o->check)
+            printf("%s: nothing stops a restore\n", names[i]);
         else if (o->print_stats)
             js_push(statistics, describe(list.items[i], names[i], &s));
         else
@@ -172,13 +178,14 @@ static int run(struct call *call, struct error *err)
         .tcp_established = o->tcp_established,
         .tcp_close = o->tcp_close,
         .file_locks = o->file_locks,
+        .check = o->check,
     };
     int r = check(call, o, err);
     if (r < 0)
         return r;
     r = o->import_path ? import(call, &options, statistics, err)
                        : restore_local(call, &options, statistics, err);
-    if (o->print_stats)
+    if (o->print_stats && !o->check)
         print_stats(started, statistics);
     return r;
 }

@@ -13,6 +13,7 @@
 #include "container/firn.h"
 #include "container/import-config.h"
 #include "container/job.h"
+#include "container/judge.h"
 #include "container/remove.h"
 #include "container/restore.h"
 #include "container/revive.h"
@@ -37,10 +38,10 @@ struct result {
 /* ---- what has to be there ---- */
 
 /* By the digest it had there: the same image, whatever it is called here. */
-static int find_image(struct firn *firn, const struct json *config, int dirfd, const char *archive,
-                      struct error *err)
+static int find_image(struct firn *firn, const struct json *config, int dirfd,
+                      const struct restore_options *o, struct error *err)
 {
-    const char *id = js_get_string(config, "rootfsImageID");
+    const char *id = js_get_string(config, "rootfsImageID"), *archive = o->import_path;
     const char *name = js_get_string(config, "rootfsImageName");
     _cleanup_image_ struct image *image = NULL;
     if (image_by_id(firn->store, id, &image, NULL) == 0)
@@ -51,9 +52,14 @@ static int find_image(struct firn *firn, const struct json *config, int dirfd, c
     _cleanup_free_ char *exact =
         digest && length ? xasprintf("%.*s@%s", (int)length, name, digest) : NULL;
     struct error why = {0};
-    const struct registry_options o = {0};
+    const struct registry_options options = {0};
     bool remote = name && *name && !string_starts(name, "localhost/");
-    int r = remote ? registry_pull(firn->store, exact ? exact : name, &o, &image, &why) : -ENOENT;
+    if (o->check)
+        return error_set(err, ENOENT, "%s needs image %s (%.12s), which is not here%s", archive,
+                         name && *name ? name : "<none>", id,
+                         remote ? " (a restore tries to pull it)" : ": bring it with `firn load`");
+    int r =
+        remote ? registry_pull(firn->store, exact ? exact : name, &options, &image, &why) : -ENOENT;
     if (r < 0)
         return error_set(err, ENOENT,
                          "%s needs image %s (%.12s), which is not here%s%s: bring it with `firn "
@@ -67,30 +73,79 @@ static int find_image(struct firn *firn, const struct json *config, int dirfd, c
                      name, id, image->id);
 }
 
-static int check_free(struct firn *firn, const struct json *config, const struct restore_options *o,
-                      struct error *err)
+static int check_id(struct firn *firn, const char *id, struct error *err)
 {
-    const char *name = js_get_string(config, "name"), *id = js_get_string(config, "id");
-    _cleanup_container_ struct container *same_name = NULL, *same_id = NULL;
-    if (container_lookup(firn, id, &same_id, NULL) == 0 && strcmp(same_id->id, id) == 0)
-        return error_kind_set(err, ERROR_CONFLICT,
-                              "creating container storage: that ID is already in use");
-    if (container_lookup(firn, name, &same_name, NULL) == 0 && strcmp(same_name->name, name) == 0)
-        return error_kind_set(err, ERROR_CONFLICT,
-                              "creating container storage: the container name \"%s\" is already in "
-                              "use by %s. You have to remove that container to be able to reuse "
-                              "that name: that name is already in use",
-                              name, same_name->id);
+    _cleanup_container_ struct container *same = NULL;
+    if (container_lookup(firn, id, &same, NULL) < 0 || strcmp(same->id, id) != 0)
+        return 0;
+    return error_kind_set(err, ERROR_CONFLICT,
+                          "creating container storage: that ID is already in use");
+}
+
+static int check_name(struct firn *firn, const char *name, struct error *err)
+{
+    _cleanup_container_ struct container *same = NULL;
+    if (container_lookup(firn, name, &same, NULL) < 0 || strcmp(same->name, name) != 0)
+        return 0;
+    return error_kind_set(err, ERROR_CONFLICT,
+                          "creating container storage: the container name \"%s\" is already in "
+                          "use by %s. You have to remove that container to be able to reuse "
+                          "that name: that name is already in use",
+                          name, same->id);
+}
+
+static int check_volume(struct firn *firn, const char *name, struct error *err)
+{
+    int there = volume_exists(firn->store, name, err);
+    return there <= 0 ? there
+                      : error_kind_set(err, ERROR_CONFLICT,
+                                       "volume with name %s already exists. Use --ignore-volumes "
+                                       "to not restore content of volumes",
+                                       name);
+}
+
+static int check_free(struct firn *firn, const struct json *config, const struct restore_options *o,
+                      struct refusals *no, struct error *err)
+{
+    int r = check_id(firn, js_get_string(config, "id"), err);
+    if (r == 0) /* else the name is most probably its, too */
+        r = check_name(firn, js_get_string(config, "name"), err);
+    r = refusals_take_any(no, r, err);
     const struct json *volumes = js_get(config, "namedVolumes");
-    for (size_t i = 0; !o->ignore_volumes && i < js_count(volumes); i++) {
-        const char *volume = js_get_string(js_at(volumes, i), "volumeName");
-        if (volume_exists(firn->store, volume, err) > 0)
-            return error_kind_set(err, ERROR_CONFLICT,
-                                  "volume with name %s already exists. Use --ignore-volumes to not "
-                                  "restore content of volumes",
-                                  volume);
+    for (size_t i = 0; r == 0 && !o->ignore_volumes && i < js_count(volumes); i++) {
+        const char *name = js_get_string(js_at(volumes, i), "volumeName");
+        r = refusals_take_any(no, check_volume(firn, name, err), err);
     }
-    return 0;
+    return r;
+}
+
+static int next_pages(void *context, uint32_t *number, uint64_t *size, struct error *err)
+{
+    return archive_reader_pages(context, number, size, err);
+}
+
+static int read_pages(void *context, const void **data, size_t *size, struct error *err)
+{
+    return archive_reader_data(context, data, size, err);
+}
+
+/* Only when something is missing, or the user asks, are the images looked through twice. */
+static int judge(struct firn *firn, const struct json *config, const struct unpacked *from,
+                 const struct restore_options *o, struct error *err)
+{
+    struct refusals no = {0};
+    const struct page_stream pages = {from->archive, next_pages, read_pages};
+    int r = refusals_take_any(&no, find_image(firn, config, from->dirfd, o, err), err);
+    if (r == 0)
+        r = check_free(firn, config, o, &no, err);
+    judge_mounts(config, &no);
+    if (r == 0 && (o->check || no.count))
+        r = judge_restore(config, from->dirfd,
+                          archive_reader_has_pages(from->archive) ? &pages : NULL, o, &no, err);
+    if (r == 0)
+        r = refusals_report(&no, err, "%s cannot be restored", o->import_path);
+    refusals_clear(&no);
+    return r;
 }
 
 /* ---- the container ---- */
@@ -110,16 +165,6 @@ static void remove_import(struct container *c, const struct restore_options *o)
     container_remove(c, &(struct remove_options){.volumes = true}, NULL);
     for (size_t i = 0; !o->ignore_volumes && i < js_count(volumes); i++)
         volume_remove(firn->store, js_get_string(js_at(volumes, i), "volumeName"), NULL);
-}
-
-static int next_pages(void *context, uint32_t *number, uint64_t *size, struct error *err)
-{
-    return archive_reader_pages(context, number, size, err);
-}
-
-static int read_pages(void *context, const void **data, size_t *size, struct error *err)
-{
-    return archive_reader_data(context, data, size, err);
 }
 
 static int revive_import(struct job *job, struct container *c, const struct unpacked *from,
@@ -198,12 +243,12 @@ static int work(struct job *job, struct error *err)
     if (r == 0)
         r = import_config(job->firn, u.dirfd, o->import_path, o->name, &config, err);
     if (r == 0)
-        r = find_image(job->firn, config, u.dirfd, o->import_path, err);
-    if (r == 0)
-        r = check_free(job->firn, config, o, err);
+        r = judge(job->firn, config, &u, o, err);
     if (r == 0 && job_cancelled(job))
         r = error_kind_set(err, ERROR_CANCELLED, "the restore was cancelled");
-    return r < 0 ? r : create_and_revive(job, take_ptr(config), &u, err);
+    if (r < 0 || o->check)
+        return r;
+    return create_and_revive(job, take_ptr(config), &u, err);
 }
 
 int container_import(struct firn *firn, const struct restore_options *options,
@@ -215,5 +260,5 @@ int container_import(struct firn *firn, const struct restore_options *options,
     result.stats.duration = monotonic_us() - begin;
     if (ret_stats)
         *ret_stats = result.stats;
-    return r < 0 ? r : container_lookup(firn, result.id, ret, err);
+    return r < 0 || options->check ? r : container_lookup(firn, result.id, ret, err);
 }

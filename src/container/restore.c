@@ -11,8 +11,10 @@
 #include "container/cleanup.h"
 #include "container/firn.h"
 #include "container/job.h"
+#include "container/judge.h"
 #include "container/revive.h"
 #include "container/state.h"
+#include "store/overlay.h"
 
 struct request {
     const char *id;
@@ -57,6 +59,23 @@ static bool rootfs_is_as_checkpointed(const struct container *c)
     return c->facts.checkpointed && string_equal(c->facts.checkpoint_path, path);
 }
 
+/* Only when something is missing, or the user asks, are the images looked through twice. */
+static int judge(const struct container *c, int dirfd, const struct restore_options *o,
+                 struct error *err)
+{
+    struct refusals no = {0};
+    _cleanup_strv_ char **layers = NULL;
+    int r = overlay_container_layers(c->firn->store, container_image_id(c), &layers, err);
+    r = refusals_take_any(&no, r, err);
+    judge_mounts(c->config, &no);
+    if (r == 0 && (o->check || no.count))
+        r = judge_restore(c->config, dirfd, NULL, o, &no, err);
+    if (r == 0)
+        r = refusals_report(&no, err, "container %s cannot be restored", c->name);
+    refusals_clear(&no);
+    return r;
+}
+
 static int restore_locked(struct job *job, struct container *c, const struct restore_options *o,
                           struct error *err)
 {
@@ -66,6 +85,9 @@ static int restore_locked(struct job *job, struct container *c, const struct res
     _cleanup_close_ int fd = open_checkpoint(c, err);
     if (fd < 0)
         return fd;
+    r = judge(c, fd, o, err);
+    if (r < 0 || o->check)
+        return r;
     struct revival_plan plan = {
         .c = c,
         .dirfd = fd,

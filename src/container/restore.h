@@ -18,6 +18,7 @@ struct restore_options {
     bool ignore_rootfs, ignore_volumes; /* only for container_import */
     bool ignore_static_ip, ignore_static_mac;
     bool tcp_established, tcp_close, file_locks;
+    bool check; /* only look: an error tells all that stops the restore, nothing is made */
 };
 
 /* Times in microseconds, counts in pages of 4 KiB. */
@@ -35,6 +36,6 @@ struct restore_stats {
 int container_restore(struct firn *firn, struct container *c, const struct restore_options *options,
                       struct restore_stats *ret_stats, struct error *err);
 
-/* Creates the container of an archive and restores it. */
+/* Creates the container of an archive and restores it. With options->check *ret stays as it is. */
 int container_import(struct firn *firn, const struct restore_options *options,
                      struct container **ret, struct restore_stats *ret_stats, struct error *err);

@@ -14,12 +14,12 @@
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "container/bundle.h"
-#include "container/capability.h"
 #include "container/cgroup.h"
 #include "container/cleanup.h"
 #include "container/end.h"
 #include "container/event.h"
 #include "container/firn.h"
+#include "container/judge.h"
 #include "container/launch.h"
 #include "container/monitor.h"
 #include "container/remove.h"
@@ -37,8 +37,7 @@ struct work {
     const struct revival_plan *plan;
     struct container *c;
     struct json *spec;
-    struct json *descriptors;
-    int images_fd;
+    struct judged_images images;
     struct restore *engine;
     struct process init;
     bool created;
@@ -48,24 +47,11 @@ struct work {
 static void work_clear(struct work *w)
 {
     restore_free(w->engine);
-    if (w->images_fd >= 0)
-        close(w->images_fd);
+    judged_images_close(&w->images);
     js_unref(w->spec);
-    js_unref(w->descriptors);
 }
 
 /* ---- reading and checking ---- */
-
-static int read_descriptors(struct work *w, struct error *err)
-{
-    _cleanup_buf_ struct buf text = {0};
-    if (faccessat(w->images_fd, "descriptors.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    int r = file_read_at(w->images_fd, "descriptors.json", 65536, &text, err);
-    return r < 0 ? r
-                 : js_parse(text.data, text.size, "descriptors.json of the checkpoint",
-                            &w->descriptors, err);
-}
 
 static int join_cgroup(void *context, pid_t pid, struct error *err)
 {
@@ -87,28 +73,18 @@ static void progress(void *context, uint64_t done, uint64_t total)
 
 static int plan_engine(struct work *w, struct error *err)
 {
-    w->images_fd = openat(w->plan->dirfd, "checkpoint", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (w->images_fd < 0)
-        return error_errno(err, errno, "the checkpoint of container %s has no images", w->c->name);
-    int r = read_descriptors(w, err);
+    int r = judged_images_open(w->plan->dirfd, w->c->name, &w->images, err);
     if (r < 0)
         return r;
-    struct engine_restore_options o = {
-        .name = w->c->name,
-        .capabilities = capability_mask(
-            js_path(w->c->config, "spec", "process", "capabilities", "bounding", NULL)),
-        .stdio = {js_text(js_at(w->descriptors, 0)), js_text(js_at(w->descriptors, 1)),
-                  js_text(js_at(w->descriptors, 2))},
-        .pages = w->plan->pages,
-        .tcp_established = w->plan->options->tcp_established,
-        .tcp_close = w->plan->options->tcp_close,
-        .file_locks = w->plan->options->file_locks,
-        .join_cgroup = join_cgroup,
-        .cancelled = cancelled,
-        .progress = progress,
-        .context = w,
-    };
-    return restore_plan(&o, w->images_fd, &w->engine, err);
+    struct engine_restore_options o =
+        judged_engine_options(w->c->config, &w->images, w->plan->options);
+    o.name = w->c->name;
+    o.pages = w->plan->pages;
+    o.join_cgroup = join_cgroup;
+    o.cancelled = cancelled;
+    o.progress = progress;
+    o.context = w;
+    return restore_plan(&o, w->images.fd, &w->engine, err);
 }
 
 /* ---- making ---- */
@@ -215,7 +191,7 @@ static int bring_back(struct work *w, struct error *err)
 static int finish(struct work *w, struct error *err)
 {
     struct container_facts before = w->c->facts;
-    int r = seccomp_filter_keep(w->c, w->spec, w->images_fd, err);
+    int r = seccomp_filter_keep(w->c, w->spec, w->images.fd, err);
     if (r == 0)
         r = record(w, err);
     if (r < 0)
@@ -259,8 +235,11 @@ static void fill_stats(const struct work *w, struct restore_stats *stats)
 int revive(struct job *job, const struct revival_plan *plan, struct restore_stats *stats,
            struct error *err)
 {
-    _cleanup_(work_clear) struct work w = {
-        .job = job, .plan = plan, .c = plan->c, .images_fd = -1, .bar = {.what = "Restoring"}};
+    _cleanup_(work_clear) struct work w = {.job = job,
+                                           .plan = plan,
+                                           .c = plan->c,
+                                           .images = JUDGED_IMAGES_NONE,
+                                           .bar = {.what = "Restoring"}};
     int r = plan_engine(&w, err);
     if (r == 0)
         r = prepare(&w, err);

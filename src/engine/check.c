@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
 #include "engine/extra.h"
 #include "engine/host.h"
 #include "engine/restore.h"
@@ -303,35 +305,57 @@ static int check_entries(struct restore *r, struct error *err)
         if (f->usk && f->type != FD_TYPES__UNIXSK)
             return error_set(err, EINVAL, "the checkpoint's file %u is of two kinds", f->id);
         int n = resource && resource->check ? resource->check(r, f, err) : 0;
+        n = refusals_take_any(&r->refusals, n, err);
         if (n < 0)
             return n;
     }
-    return socket_queues_check(r, err);
+    return r->refusals.count ? 0 : socket_queues_check(r, err);
+}
+
+static void check_pid_limit(struct restore *r)
+{
+    _cleanup_buf_ struct buf text = {0};
+    int most = 0;
+    for (size_t i = 0; i < r->tree.count; i++)
+        for (size_t j = 0; j < r->tree.tasks[i].thread_count; j++)
+            if (r->tree.tasks[i].threads[j].puppet.vtid > most)
+                most = r->tree.tasks[i].threads[j].puppet.vtid;
+    if (file_read("/proc/sys/kernel/pid_max", &text, NULL) == 0 && most >= atoi(text.data))
+        refusals_add(&r->refusals,
+                     "the checkpoint has a process with pid %d, and this machine allows none above "
+                     "%d (sysctl kernel.pid_max)",
+                     most, atoi(text.data) - 1);
+}
+
+/* One step may rely on those before it. */
+static int check_task(struct restore *r, struct task *t, struct error *err)
+{
+    int n = check_leader(r, t, err);
+    if (n == 0)
+        n = check_files(r, t, err);
+    if (n == 0)
+        n = check_memory(r, t, err);
+    if (n == 0)
+        n = check_pages(r, t, err);
+    if (n == 0)
+        n = check_credentials(r, t, err);
+    for (size_t j = 0; n == 0 && j < t->thread_count; j++)
+        n = thread_info_load(t->threads[j].core, &t->threads[j].registers, err);
+    return n;
 }
 
 int plan_check(struct restore *r, struct error *err)
 {
     r->base_fd = 3;
-    int n = host_check(js_get(r->extra, "host"), err);
+    int n = check_pids(r, err);
+    if (n < 0)
+        return n;
+    n = refusals_take_any(&r->refusals, host_check(js_get(r->extra, "host"), err), err);
+    check_pid_limit(r);
     if (n == 0)
-        n = check_pids(r, err);
-    if (n == 0)
-        n = check_entries(r, err);
-    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
-        struct task *t = &r->tree.tasks[i];
-        if (t->state == TASK_ZOMBIE)
-            continue;
-        n = check_leader(r, t, err);
-        if (n == 0)
-            n = check_files(r, t, err);
-        if (n == 0)
-            n = check_memory(r, t, err);
-        if (n == 0)
-            n = check_pages(r, t, err);
-        if (n == 0)
-            n = check_credentials(r, t, err);
-        for (size_t j = 0; n == 0 && j < t->thread_count; j++)
-            n = thread_info_load(t->threads[j].core, &t->threads[j].registers, err);
-    }
+        n = refusals_take_any(&r->refusals, check_entries(r, err), err);
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++)
+        if (r->tree.tasks[i].state != TASK_ZOMBIE)
+            n = refusals_take_any(&r->refusals, check_task(r, &r->tree.tasks[i], err), err);
     return n;
 }

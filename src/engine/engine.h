@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/refusals.h"
 #include "format/sink.h"
 
 struct dump;
@@ -133,6 +134,11 @@ struct engine_restore_stats {
 /* `dirfd` is the directory with the images; it stays the caller's and must live as long. */
 int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
                  struct error *err);
+/* All that would make restore_plan fail goes into `no`, and what only a restore would find out:
+ * `ports` says that the container will have our network namespace, whose addresses may be taken.
+ * 0 if it could be judged, whatever was found. */
+int restore_judge(const struct engine_restore_options *options, int dirfd, bool ports,
+                  struct refusals *no, struct error *err);
 int restore_seize(struct restore *r, pid_t init, struct error *err);
 int restore_build(struct restore *r, struct error *err);
 int restore_release(struct restore *r, struct error *err);

@@ -15,8 +15,8 @@
 #include "engine/kernel.h"
 #include "engine/locks.h"
 
-int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
-                 struct error *err)
+static int plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
+                struct error *err)
 {
     struct restore *r = xcalloc(1, sizeof(*r));
     r->options = *options;
@@ -26,6 +26,27 @@ int restore_plan(const struct engine_restore_options *options, int dirfd, struct
     *ret = r;
     int n = plan_load(r, err);
     return n < 0 ? n : plan_check(r, err);
+}
+
+int restore_plan(const struct engine_restore_options *options, int dirfd, struct restore **ret,
+                 struct error *err)
+{
+    int n = plan(options, dirfd, ret, err);
+    return n < 0 ? n
+                 : refusals_report(&(*ret)->refusals, err, "container %s cannot be restored",
+                                   options->name);
+}
+
+int restore_judge(const struct engine_restore_options *options, int dirfd, bool ports,
+                  struct refusals *no, struct error *err)
+{
+    struct restore *r;
+    int n = plan(options, dirfd, &r, err);
+    if (n == 0 && ports)
+        inet_ports_check(r);
+    refusals_move(no, &r->refusals);
+    restore_free(r);
+    return refusals_take_any(no, n, err);
 }
 
 int restore_seize(struct restore *r, pid_t init, struct error *err)
@@ -174,6 +195,7 @@ void restore_free(struct restore *r)
     free(r->ipc);
     free(r->nurseries);
     free(r->fillings);
+    refusals_clear(&r->refusals);
     arena_free(r->arena);
     free(r);
 }

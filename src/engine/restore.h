@@ -65,6 +65,7 @@ struct loaded {
 
 struct restore {
     struct engine_restore_options options;
+    struct refusals refusals; /* of plan_check */
     int dirfd;
     struct arena *arena;
     const struct fpu_layout *fpu;
@@ -121,8 +122,11 @@ struct offer *restore_offer(const struct restore *r, uint32_t id);
 const SeccompEntry *restore_seccomp(const struct restore *r);
 /* engine/state/seccomp.c */
 int restore_inherited_filters(struct restore *r, struct error *err);
-/* engine/check.c: everything that can be known to be wrong before anything is done. */
+/* engine/check.c: everything that can be known to be wrong before anything is done goes into
+ * r->refusals. Negative only if nothing more can be judged. */
 int plan_check(struct restore *r, struct error *err);
+/* engine/resources/inet-ports.c: the same of addresses that others have, here and now. */
+void inet_ports_check(struct restore *r);
 int read_pagemap_head(struct restore *r, enum image_kind kind, uint64_t number,
                       struct image_reader **reader, uint32_t *pages_id, struct error *err);
 

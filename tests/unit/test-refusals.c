@@ -66,6 +66,19 @@ static void the_kind_is_the_first_ones(void)
     CHECK_INT(err.kind, ERROR_CONFLICT);
 }
 
+static void they_can_be_moved(void)
+{
+    struct refusals f = {0}, more = {0};
+    struct error err = {0};
+    refusals_add(&f, "first");
+    refusals_add(&more, "first");
+    refusals_take(&more, error_set(&err, EPERM, "second"), &err);
+    refusals_move(&f, &more);
+    CHECK_INT(more.count, 0);
+    CHECK_INT(report(&f, &err), -EPERM);
+    CHECK_STRING(err.text, "container c cannot be checkpointed for 2 reasons:\n  first\n  second");
+}
+
 static void many_are_counted(void)
 {
     struct refusals f = {0};
@@ -98,6 +111,7 @@ int main(void)
         TEST(failures_are_no_refusals),
         TEST(the_kind_is_the_first_ones),
         TEST(many_are_counted),
+        TEST(they_can_be_moved),
         TEST(long_ones_leave_room_for_the_count),
     };
     return run_tests(tests, ARRAY_LEN(tests));
