@@ -25,6 +25,7 @@ int64_t maker_call_(struct maker *m, struct error *err, const char *what, long n
 
 int maker_open(struct maker *m, const char *path, uint32_t flags, struct error *err)
 {
+    flags &= ~(uint32_t)O_ASYNC; /* would only be shown: see make_asynchronous */
     batch_reset(m->batch);
     remote_addr at = batch_string(m->batch, path);
     size_t call = batch_try(m->batch, SYS_openat, (uint64_t)AT_FDCWD, at, flags | O_CLOEXEC, 0);
@@ -172,8 +173,10 @@ struct common {
     uint32_t flags;
 };
 
-static struct common common_of(const FileEntry *f)
+static struct common common_of(const struct restore *r, const FileEntry *f)
 {
+    if (f->fifo) /* described with its path */
+        f = restore_file(r, f->fifo->regf_id);
 #define COMMON(kind)                                                                               \
     if (f->kind)                                                                                   \
     return (struct common){f->kind->fown, f->kind->flags}
@@ -195,11 +198,10 @@ static struct common common_of(const FileEntry *f)
     return (struct common){0};
 }
 
-/* F_SETOWN, F_SETSIG and O_ASYNC, which open(2) does not take. */
+/* F_SETOWN and F_SETSIG. */
 static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *err)
 {
-    struct common common = common_of(f);
-    const FownEntry *owner = common.owner;
+    const FownEntry *owner = common_of(m->restore, f).owner;
     struct batch *b = m->batch;
     if (!owner || (!owner->pid && !owner->signum))
         return 0;
@@ -209,9 +211,24 @@ static int set_owner(struct maker *m, const FileEntry *f, int fd, struct error *
         batch_call(b, "set the signal of a file", SYS_fcntl, (uint64_t)fd, F_SETSIG, owner->signum);
     if (owner->pid)
         batch_try(b, SYS_fcntl, (uint64_t)fd, F_SETOWN_EX, batch_data(b, &to, sizeof(to)));
-    if (common.flags & O_ASYNC)
-        batch_call(b, "make a file asynchronous", SYS_fcntl, (uint64_t)fd, F_SETFL, common.flags);
     return batch_run(b, err);
+}
+
+/* O_ASYNC, which open(2) does not take: under the number that signals are to tell, and when nothing
+ * of ours makes files ready any more. */
+static int make_asynchronous(struct maker *m, struct error *err)
+{
+    for (size_t i = 0; i < m->task->fd_count; i++) {
+        const FdinfoEntry *e = m->task->fds[i];
+        uint32_t flags = common_of(m->restore, restore_file(m->restore, e->id)).flags;
+        if (!(flags & O_ASYNC) || flags & O_PATH ||
+            restore_offer(m->restore, e->id)->task != m->task)
+            continue;
+        batch_reset(m->batch);
+        if (maker_call(m, err, "make a file asynchronous", SYS_fcntl, e->fd, F_SETFL, flags) < 0)
+            return -err->code;
+    }
+    return 0;
 }
 
 int maker_file(struct maker *m, uint32_t id, struct error *err)
@@ -277,6 +294,9 @@ static int make_all(struct maker *m, struct error *err)
 
 static int close_high(struct maker *m, struct error *err)
 {
+    int n = make_asynchronous(m, err);
+    if (n < 0)
+        return n;
     batch_reset(m->batch);
     return (int)maker_call(m, err, "close its spare descriptors", SYS_close_range,
                            (uint64_t)m->restore->base_fd, ~0u, 0);

@@ -21,6 +21,7 @@ static const struct resource *const table[] = {
     /* files */
     &resource_memfd,
     &resource_mqueue,
+    &resource_namespace,
     &resource_regular_file,
     &resource_device,
     &resource_terminal,
