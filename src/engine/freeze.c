@@ -243,6 +243,30 @@ static int seize_process(pid_t pid, void *context)
     return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
+/* Calls that fail with EINTR for nothing but our interrupt, see signal(7). */
+static const long interrupted[] = {
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
+    SYS_epoll_pwait,  SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_semop,    SYS_semtimedop,
+    SYS_io_getevents, SYS_recvfrom,     SYS_recvmsg,         SYS_recvmmsg, SYS_sendto,
+    SYS_sendmsg,      SYS_sendmmsg,     SYS_accept,          SYS_accept4,  SYS_connect,
+};
+
+/* They begin again, with all of their time, unless a signal handler runs first. */
+static void hide_interruption(pid_t tid)
+{
+    enum { ERESTARTNOHAND_ = 514 };
+    struct registers r;
+    if (registers_get(tid, &r) < 0 || registers_result(&r) != -EINTR)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(interrupted); i++)
+        if (registers_syscall(&r) == interrupted[i]) {
+            registers_set_result(&r, -ERESTARTNOHAND_);
+            registers_set(tid, &r);
+        }
+}
+
 static void handle_stop(struct freezer *f, pid_t tid, int status)
 {
     int signal = 0;
@@ -256,6 +280,7 @@ static void handle_stop(struct freezer *f, pid_t tid, int status)
         return;
     case STOP_TRAP:
     case STOP_GROUP:
+        hide_interruption(tid);
         t->stopped = true;
         t->stop_signal = stop == STOP_GROUP ? signal : 0;
         return;

@@ -18,8 +18,10 @@ ARGUMENTS = {"arguments": ["one", "", "three words here"]}
 # network namespace belongs.
 OF_USERS = {"sockets-unix": ["--network", "none"]}
 NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installed"}
-# These are not asked but observed: see test_refused.py and test_workloads.py.
-OTHERS = {"refused", "long-sleep", "scale", "sockets-established", "sockets-outside"}
+# These are not asked but observed: see test_refused.py, test_unharmed.py and
+# test_workloads.py.
+OTHERS = {"refused", "long-sleep", "scale", "sockets-established", "sockets-outside",
+          "unharmed"}
 
 
 def start(t, guest, *options, arguments=(), name="guest"):

@@ -98,12 +98,12 @@ __attribute__((unused, noreturn)) static void guest_serve(void (*verify)(void))
     guest_say("ready\n");
     for (int n = 1;; n++) {
         guest_wait_request();
-        guest_reasons = 0;
         verify();
         if (guest_reasons)
             guest_say("FAIL %d: %s\n", n, guest_reason);
         else
             guest_say("ok %d\n", n);
+        guest_reasons = 0; /* what fails from now on is told by the next answer */
     }
 }
 

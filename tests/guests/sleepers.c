@@ -1,7 +1,9 @@
 /* Threads in the middle of their sleep, in every way to sleep: none is woken early or in error. */
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 
 #include "guest.h"
 
@@ -54,6 +56,33 @@ static int by_futex(void)
     return r < 0 && errno == ETIMEDOUT ? 0 : -1;
 }
 
+static int by_epoll(void)
+{
+    struct epoll_event e;
+    int fd = epoll_create1(EPOLL_CLOEXEC), n = epoll_wait(fd, &e, 1, NAP / MILLISECOND);
+    close(fd);
+    return n;
+}
+
+static int by_signal(void)
+{
+    struct timespec t = {0, NAP};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    return sigtimedwait(&set, NULL, &t) < 0 && errno == EAGAIN ? 0 : -1;
+}
+
+static int by_semaphore(void)
+{
+    struct timespec t = {0, NAP};
+    struct sembuf down = {.sem_op = -1};
+    int id = semget(IPC_PRIVATE, 1, 0600), r = semtimedop(id, &down, 1, &t);
+    int well = r < 0 && errno == EAGAIN;
+    semctl(id, 0, IPC_RMID);
+    return well ? 0 : -1;
+}
+
 static struct {
     const char *name;
     int (*sleep)(void);
@@ -64,7 +93,10 @@ static struct {
             {"clock_nanosleep", real_time, 0},
             {"poll", by_poll, 0},
             {"select", by_select, 0},
-            {"futex", by_futex, 0}};
+            {"futex", by_futex, 0},
+            {"epoll_wait", by_epoll, 0},
+            {"sigtimedwait", by_signal, 0},
+            {"semtimedop", by_semaphore, 0}};
 
 static void *sleeper(void *argument)
 {

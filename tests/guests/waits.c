@@ -2,11 +2,14 @@
  * woken by what it waits for. */
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
 
 #include "guest.h"
 
-static int pipes[8][2];
+static int pipes[13][2];
 static unsigned futex_word;
 static pid_t child;
 
@@ -62,6 +65,54 @@ static int by_write(int i)
     return write(pipes[i][1], data, sizeof(data)) == sizeof(data) ? 0 : -1;
 }
 
+static int epoll_of(int i)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return epoll_ctl(fd, EPOLL_CTL_ADD, pipes[i][0], &e) == 0 ? fd : -1;
+}
+
+static int by_epoll(int i)
+{
+    struct epoll_event e;
+    int fd = epoll_of(i), n = epoll_wait(fd, &e, 1, -1);
+    close(fd);
+    return n == 1 ? by_read(i) : -1;
+}
+
+static int by_long_epoll(int i)
+{
+    struct epoll_event e;
+    sigset_t mask;
+    sigfillset(&mask);
+    int fd = epoll_of(i), n = epoll_pwait(fd, &e, 1, 3600 * 1000, &mask);
+    close(fd);
+    return n == 1 ? by_read(i) : -1;
+}
+
+static int by_signal(int i)
+{
+    siginfo_t info;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    return sigwaitinfo(&set, &info) == SIGRTMIN ? by_read(i) : -1;
+}
+
+static int semaphore = -1;
+
+static int by_semaphore(int i)
+{
+    struct sembuf down = {.sem_op = -1};
+    return semop(semaphore, &down, 1) == 0 ? by_read(i) : -1;
+}
+
+static int by_receive(int i)
+{
+    char c;
+    return recv(pipes[i][0], &c, 1, 0) == 1 ? 0 : -1;
+}
+
 static struct {
     const char *name;
     int (*wait)(int);
@@ -73,9 +124,14 @@ static struct {
             {"select", by_select, 0, 0},
             {"futex", by_futex, 0, 0},
             {"wait", by_wait, 0, 0},
-            {"write", by_write, 0, 0}};
+            {"write", by_write, 0, 0},
+            {"epoll_wait", by_epoll, 0, 0},
+            {"epoll_pwait with a limit", by_long_epoll, 0, 0},
+            {"sigwaitinfo", by_signal, 0, 0},
+            {"semop", by_semaphore, 0, 0},
+            {"recv with a limit", by_receive, 0, 0}};
 
-enum { FUTEX = 5, WAIT = 6, WRITE = 7 };
+enum { FUTEX = 5, WAIT = 6, WRITE = 7, SIGNAL = 10, SEMAPHORE = 11, RECEIVE = 12 };
 
 static void start_child(void)
 {
@@ -111,6 +167,11 @@ static void wake(size_t i)
     } else if (write(pipes[i][1], "x", 1) != 1) {
         guest_fail("cannot wake %s", ways[i].name);
     }
+    struct sembuf up = {.sem_op = 1};
+    if (i == SIGNAL)
+        kill(getpid(), SIGRTMIN);
+    if (i == SEMAPHORE)
+        semop(semaphore, &up, 1);
 }
 
 static void verify(void)
@@ -130,8 +191,18 @@ static void verify(void)
 int main(void)
 {
     static char data[65536];
+    struct timeval hour = {.tv_sec = 3600};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    semaphore = semget(IPC_PRIVATE, 1, 0600);
+    guest_need(semaphore >= 0, "a semaphore");
     for (size_t i = 0; i < COUNT_OF(ways); i++)
-        guest_need(pipe(pipes[i]) == 0, "pipes");
+        guest_need(
+            (i == RECEIVE ? socketpair(AF_UNIX, SOCK_STREAM, 0, pipes[i]) : pipe(pipes[i])) == 0,
+            "pipes");
+    setsockopt(pipes[RECEIVE][0], SOL_SOCKET, SO_RCVTIMEO, &hour, sizeof(hour));
     guest_need(write(pipes[WRITE][1], data, sizeof(data)) == sizeof(data), "a full pipe");
     start_child();
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
