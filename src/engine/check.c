@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "engine/aio.h"
 #include "engine/extra.h"
 #include "engine/host.h"
 #include "engine/restore.h"
@@ -99,7 +100,8 @@ static int note_nursery(struct restore *r, const VmaEntry *v, struct error *err)
     if (segment)
         return error_set(err, EINVAL, "the checkpoint maps a System V segment it does not hold");
     array_reserve(r->nurseries, r->nursery_count, r->nursery_room);
-    r->nurseries[r->nursery_count++] = (struct nursery){.shmid = v->shmid, .size = end};
+    r->nurseries[r->nursery_count++] =
+        (struct nursery){.shmid = v->shmid, .size = end, .huge = v->flags & MAP_HUGETLB_BITS};
     return 0;
 }
 
@@ -111,9 +113,17 @@ static int check_area(struct restore *r, const struct task *t, const VmaEntry *v
         return error_set(err, EINVAL,
                          "the checkpoint's memory map of process %d is wrong at %#" PRIx64, t->vpid,
                          v->start);
+    uint64_t page = vma_page_size(v->flags);
+    if (v->flags & MAP_HUGETLB &&
+        ((page != 2u << 20 && page != 1u << 30) || v->start % page || v->end % page ||
+         v->pgoff % page || !(v->status & (VMA_ANON_SHARED | VMA_ANON_PRIVATE))))
+        return error_set(err, ENOTSUP,
+                         "process %d has huge TLB pages of a kind at %#" PRIx64
+                         " that firn cannot restore",
+                         t->vpid, v->start);
     uint32_t known = VMA_REGULAR | VMA_STACK | VMA_VDSO | VMA_HEAP | VMA_FILE_PRIVATE |
-                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR | VMA_MEMFD |
-                     VMA_SYSVIPC;
+                     VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE | VMA_VVAR | VMA_AIO |
+                     VMA_MEMFD | VMA_SYSVIPC;
     if (v->status & ~known)
         return error_set(err, ENOTSUP,
                          "process %d has memory of a kind (status %#x) at %#" PRIx64
@@ -168,9 +178,9 @@ static void take_guards(struct restore *r, struct task *t)
 
 static int check_guards(const struct task *t, struct error *err)
 {
-    for (size_t i = 0; i < t->guard_count; i++) {
+    size_t area = 0;
+    for (size_t i = t->guard_count; i-- > 0;) { /* the last comes first */
         const struct page_range *g = &t->guards[i];
-        size_t area = 0;
         if (g->start % PAGE || g->count == 0 || g->count > ADDRESS_LIMIT / PAGE ||
             !page_is_inside(t->mm, &area, g->start, g->start + g->count * PAGE))
             return error_set(err, EINVAL,
@@ -191,7 +201,8 @@ static int check_memory(struct restore *r, struct task *t, struct error *err)
             return n;
         last = t->mm->vmas[i]->end;
     }
-    return check_guards(t, err);
+    int n = aio_check(t, err);
+    return n < 0 ? n : check_guards(t, err);
 }
 
 static int add_pages(struct restore *r, struct task *t, size_t *room, size_t *area,

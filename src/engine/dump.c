@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "engine/aio.h"
 #include "engine/filter-check.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
@@ -166,6 +167,7 @@ static const struct dump_step writing[] = {
     {"write the page maps", dump_write_pagemaps},
     {"write the inventory", images_write_inventory},
     {"write the pages", write_pages},
+    {"look whether asynchronous I/O has ended", aio_check_idle},
 };
 
 int dump_judge(struct dump *d, struct error *err)
@@ -310,6 +312,7 @@ void dump_free(struct dump *d)
     terminals_free(d);
     free(d->ttys);
     free(d->sought);
+    free(d->rings);
     refusals_clear(&d->refusals);
     js_unref(d->extra);
     arena_free(d->arena);

@@ -74,6 +74,13 @@ struct sought_watch {
     struct sought_inode *inode;
 };
 
+/* A ring of asynchronous I/O, see aio.h, and where it ended. */
+struct aio_seen {
+    const struct task *task;
+    remote_addr address;
+    uint32_t tail;
+};
+
 struct dump {
     struct dump_options options;
     struct refusals refusals; /* see dump_refuse */
@@ -123,6 +130,8 @@ struct dump {
     size_t terminal_count, terminal_room;
     TtyDataEntry **terminal_data;
     size_t terminal_data_count, terminal_data_room;
+    struct aio_seen *rings;
+    size_t ring_count, ring_room;
     uint32_t next_pages_id;
     uint64_t bytes_written; /* of memory, for the progress */
     struct json *extra;     /* see extra.h */

@@ -73,7 +73,7 @@ int restore_find_ground(struct restore *r, struct error *err)
 {
     uint64_t size = STAGE_SIZE + PAGE + VDSO_ROOM + PAGE;
     for (size_t i = 0; i < r->nursery_count; i++)
-        size += r->nurseries[i].size + PAGE;
+        size += r->nurseries[i].size + 2 * vma_page_size(r->nurseries[i].huge);
     struct spans s = {0};
     for (size_t i = 0; i < r->tree.count; i++)
         for (size_t j = 0; r->tree.tasks[i].mm && j < r->tree.tasks[i].mm->n_vmas; j++)
@@ -90,8 +90,12 @@ int restore_find_ground(struct restore *r, struct error *err)
         return error_set(err, ENOMEM, "no %llu bytes of address space are free in all processes",
                          (unsigned long long)size);
     uint64_t at = ground_vdso(r) + VDSO_ROOM + PAGE;
-    for (size_t i = 0; i < r->nursery_count; at += r->nurseries[i].size + PAGE, i++)
-        r->nurseries[i].address = at;
+    for (size_t i = 0; i < r->nursery_count; i++) {
+        struct nursery *nursery = &r->nurseries[i];
+        uint64_t page = vma_page_size(nursery->huge);
+        nursery->address = (at + page - 1) & ~(page - 1);
+        at = nursery->address + nursery->size + PAGE;
+    }
     return 0;
 }
 

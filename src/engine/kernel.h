@@ -60,7 +60,10 @@ struct firn_pidfd_info {
 #define PR_SET_MDWE 65
 #define PR_GET_MDWE 66
 #endif
-#define FIRN_ANON_VMA_NAME_MAX 80
+/* 6.4 */
+#define FIRN_PR_SET_MEMORY_MERGE 67
+#define FIRN_PR_GET_MEMORY_MERGE 68
+#define FIRN_ANON_VMA_NAME_MAX   80
 
 /* mseal(2), 6.10; the same number everywhere. */
 #define FIRN_SYS_MSEAL 462

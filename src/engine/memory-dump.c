@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
-#include "engine/dump.h"
+#include "engine/aio.h"
 #include "engine/kernel.h"
 
 #define CHUNK  (1u << 20)
@@ -73,6 +73,8 @@ static void note_extra(struct dump *d, const struct task *t, const struct vma *v
     if (name && string_ends(name, "]"))
         note_area(extra_of(d->extra, "processes", (uint64_t)t->vpid), "names", v,
                   arena_printf(d->arena, "%.*s", (int)strlen(name) - 1, name));
+    if (v->on_fault)
+        note_area(extra_of(d->extra, "processes", (uint64_t)t->vpid), "lockedOnFault", v, NULL);
     if (v->sealed)
         note_area(extra_of(d->extra, "processes", (uint64_t)t->vpid), "sealed", v, NULL);
 }
@@ -96,6 +98,8 @@ static int add_vma(struct dump *d, struct task *t, const struct vma *v, VmaEntry
             v->status & VMA_SYSVIPC ? v->ino : shared_memory_note(d, v->ino, map_file(d, t, v));
         return 0;
     }
+    if (v->status & VMA_AIO)
+        return aio_dump(d, t, v, err);
     if (!(v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)))
         return 0;
     uint32_t id = 0;

@@ -15,12 +15,16 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "engine/aio.h"
 #include "engine/hoard.h"
 #include "engine/kernel.h"
 #include "engine/vma.h"
 
 /* Flags of mmap(2) that the image keeps and that may be given as they are. */
-#define MAP_KEEP (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE)
+#define MAP_KEEP                                                                                   \
+    (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_HUGETLB_BITS)
+
+#define NO_HUGE_PAGES " of huge TLB pages (are there enough? see /proc/sys/vm/nr_hugepages)"
 
 /* ---- shared anonymous memory ---- */
 
@@ -73,17 +77,20 @@ int restore_nurseries(struct restore *r, struct error *err)
     for (size_t i = 0; i < r->nursery_count; i++) {
         struct nursery *s = &r->nurseries[i];
         bool failed;
-        s->size = (s->size + PAGE - 1) & ~(PAGE - 1);
+        uint64_t page = vma_page_size(s->huge);
+        s->size = (s->size + page - 1) & ~(page - 1);
         long at = s->segment
                       ? puppet_call(p, &failed, err, SYS_shmat, s->shmid, s->address, 0, 0, 0, 0)
-                      : puppet_call(
-                            p, &failed, err, SYS_mmap, s->address, s->size, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-                            (uint64_t)-1, 0);
+                      : puppet_call(p, &failed, err, SYS_mmap, s->address, s->size,
+                                    PROT_READ | PROT_WRITE,
+                                    s->huge | MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE |
+                                        MAP_FIXED_NOREPLACE,
+                                    (uint64_t)-1, 0);
         if (failed)
             return -err->code;
         if (at != (long)s->address)
-            return error_errno(err, at < 0 ? (int)-at : EEXIST, "cannot make shared memory");
+            return error_errno(err, at < 0 ? (int)-at : EEXIST, "cannot make shared memory%s",
+                               s->huge ? NO_HUGE_PAGES : "");
         int n = read_nursery_pages(r, s, err);
         if (n < 0)
             return n;
@@ -143,13 +150,13 @@ int nurseries_bring(struct restore *r, struct task *t, struct error *err)
     return n;
 }
 
-static remote_addr nursery_address(const struct restore *r, const VmaEntry *v)
+/* The plan has checked that there is one. */
+static const struct nursery *nursery_of(const struct restore *r, const VmaEntry *v)
 {
-    for (size_t i = 0; i < r->nursery_count; i++)
-        if (r->nurseries[i].shmid == v->shmid &&
-            r->nurseries[i].segment == !!(v->status & VMA_SYSVIPC))
-            return r->nurseries[i].address + v->pgoff;
-    return 0;
+    const struct nursery *s = r->nurseries;
+    while (s->shmid != v->shmid || s->segment != !!(v->status & VMA_SYSVIPC))
+        s++;
+    return s;
 }
 
 /* ---- the kernel's mappings ---- */
@@ -218,6 +225,7 @@ struct builder {
     uint32_t file_id; /* the file that is open in the puppet, for a run of areas */
     uint32_t file_flags;
     int fd;
+    size_t range; /* see has_content */
     struct error *err;
 };
 
@@ -264,16 +272,49 @@ static uint32_t mapping_flags(const VmaEntry *v)
                : O_RDONLY;
 }
 
+/* Areas are asked for in ascending order. */
+static bool has_content(struct builder *w, const VmaEntry *v)
+{
+    const struct task *t = w->t;
+    while (w->range < t->page_range_count &&
+           t->pages[w->range].start + t->pages[w->range].count * PAGE <= v->start)
+        w->range++;
+    return w->range < t->page_range_count && t->pages[w->range].start < v->end;
+}
+
+/* Huge TLB pages cannot be mapped again by mremap(2), only by their file. */
+static int map_shared_huge(struct builder *w, const VmaEntry *v)
+{
+    const struct nursery *s = nursery_of(w->r, v);
+    int n = run(w);
+    if (n < 0)
+        return n;
+    struct maker m = {.restore = w->r, .task = w->t, .batch = w->b};
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIx64 "-%" PRIx64, s->address,
+             s->address + s->size);
+    int fd = maker_open(&m, path, O_RDWR, w->err);
+    if (fd < 0)
+        return fd;
+    batch_reset(w->b);
+    batch_call(w->b, "map shared memory", SYS_mmap, v->start, v->end - v->start, v->prot,
+               MAP_SHARED | MAP_FIXED_NOREPLACE, (uint64_t)fd, v->pgoff);
+    batch_call(w->b, "close a file", SYS_close, (uint64_t)fd);
+    return 0;
+}
+
 static int map_area(struct builder *w, const VmaEntry *v)
 {
     uint64_t size = v->end - v->start;
     int n = room_for(w, 4);
     if (n < 0)
         return n;
+    if (v->status & VMA_ANON_SHARED && v->flags & MAP_HUGETLB)
+        return map_shared_huge(w, v);
     if (v->status & VMA_ANON_SHARED) {
         /* Old size 0: a second mapping of the same memory, see mremap(2). */
-        batch_call(w->b, "map shared memory", SYS_mremap, nursery_address(w->r, v), 0, size,
-                   MREMAP_MAYMOVE | MREMAP_FIXED, v->start);
+        batch_call(w->b, "map shared memory", SYS_mremap, nursery_of(w->r, v)->address + v->pgoff,
+                   0, size, MREMAP_MAYMOVE | MREMAP_FIXED, v->start);
         batch_call(w->b, "protect shared memory", SYS_mprotect, v->start, size, v->prot);
         return 0;
     }
@@ -284,10 +325,12 @@ static int map_area(struct builder *w, const VmaEntry *v)
         offset = v->pgoff;
         flags &= ~(uint64_t)MAP_ANONYMOUS;
     }
-    if (!(v->status & VMA_FILE_SHARED))
-        prot |= PROT_READ | PROT_WRITE; /* for filling; protected afterwards */
-    batch_call(w->b, "map its memory", SYS_mmap, v->start, size, prot, flags | MAP_FIXED_NOREPLACE,
-               fd, offset);
+    /* For filling; protected afterwards. Not what has no content: a reservation of more than there
+     * is would be refused as memory. */
+    if (has_content(w, v))
+        prot |= PROT_READ | PROT_WRITE;
+    batch_call(w->b, flags & MAP_HUGETLB ? "map memory" NO_HUGE_PAGES : "map its memory", SYS_mmap,
+               v->start, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
     return n;
 }
 
@@ -296,7 +339,7 @@ static int map_areas(struct builder *w)
     int n = 0;
     for (size_t i = 0; n == 0 && i < w->t->mm->n_vmas; i++) {
         const VmaEntry *v = w->t->mm->vmas[i];
-        if (!(v->status & (VMA_VDSO | VMA_VVAR)))
+        if (!(v->status & (VMA_VDSO | VMA_VVAR | VMA_AIO)))
             n = map_area(w, v);
     }
     close_file(w);
@@ -309,8 +352,7 @@ static int finish_area(struct builder *w, const VmaEntry *v)
     int n = room_for(w, 66);
     if (n < 0)
         return n;
-    if (!(v->status & (VMA_ANON_SHARED | VMA_FILE_SHARED)) &&
-        (v->prot & (PROT_READ | PROT_WRITE)) != (PROT_READ | PROT_WRITE))
+    if (has_content(w, v) && (v->prot & (PROT_READ | PROT_WRITE)) != (PROT_READ | PROT_WRITE))
         batch_call(w->b, "protect its memory", SYS_mprotect, v->start, size, v->prot);
     for (uint64_t advice = 0; v->has_madv && advice < 64; advice++)
         if (v->madv & 1ull << advice)
@@ -320,9 +362,25 @@ static int finish_area(struct builder *w, const VmaEntry *v)
     return 0;
 }
 
+/* Only what is there, and what will be: mlock2(2). */
+static int lock_on_fault(struct builder *w)
+{
+    const struct json *extra = extra_find(w->r->extra, "processes", (uint64_t)w->t->vpid);
+    const struct json *areas = js_get(extra, "lockedOnFault");
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < js_count(areas); i++) {
+        uint64_t start = (uint64_t)js_get_int(js_at(areas, i), "start", 0);
+        uint64_t end = (uint64_t)js_get_int(js_at(areas, i), "end", 0);
+        n = room_for(w, 1);
+        batch_call(w->b, "lock its memory", SYS_mlock2, start, end - start, MLOCK_ONFAULT);
+    }
+    return n;
+}
+
 static int finish_areas(struct builder *w)
 {
     int n = 0;
+    w->range = 0;
     for (size_t i = 0; n == 0 && i < w->t->mm->n_vmas; i++) {
         const VmaEntry *v = w->t->mm->vmas[i];
         if (!(v->status & (VMA_VDSO | VMA_VVAR)))
@@ -333,6 +391,8 @@ static int finish_areas(struct builder *w)
         batch_call(w->b, "guard its memory", SYS_madvise, w->t->guards[i].start,
                    w->t->guards[i].count * PAGE, FIRN_MADV_GUARD_INSTALL);
     }
+    if (n == 0)
+        n = lock_on_fault(w);
     for (size_t i = 0; n == 0 && i < w->r->nursery_count; i++) {
         n = room_for(w, 1);
         batch_try(w->b, SYS_munmap, w->r->nurseries[i].address, w->r->nurseries[i].size);
@@ -390,6 +450,8 @@ static int map(struct restore *r, struct task *t, struct batch *b, struct error 
         n = find_vdso_insn(t, err);
     if (n == 0)
         n = map_areas(&w);
+    if (n == 0)
+        n = aio_restore(r, t, b, err);
     batch_free(b);
     return n < 0 ? error_wrap(err, "process %d", t->vpid) : 0;
 }

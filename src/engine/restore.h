@@ -31,7 +31,8 @@ struct offer {
 struct nursery {
     uint64_t shmid;
     uint64_t size;
-    bool segment; /* of System V, with this id */
+    bool segment;  /* of System V, with this id */
+    uint32_t huge; /* MAP_HUGETLB_BITS */
     remote_addr address;
     struct page_range *pages; /* by their place in it */
     size_t page_range_count;

@@ -28,29 +28,43 @@ void vma_list_free(struct vma_list *list)
 }
 DEFINE_CLEANUP(struct vma_list *, vma_list_free);
 
-/* "55d0-55d1 r-xp 00001000 fe:00 1234   /bin/busybox" */
+/* "55d0-55d1 r-xp 00001000 fe:00 1234   /bin/busybox", and no other line of smaps, which is as
+ * quickly told as there are many. */
 static bool parse_header(const char *line, struct vma *v)
 {
-    char perms[5];
-    unsigned major_number, minor_number;
-    uint64_t ino;
-    int used = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &v->start,
-               &v->end, perms, &v->offset, &major_number, &minor_number, &ino, &used) < 7)
+    char *at;
+    if (!(line[0] >= '0' && line[0] <= '9') && !(line[0] >= 'a' && line[0] <= 'f'))
         return false;
+    v->start = strtoull(line, &at, 16);
+    if (*at != '-')
+        return false;
+    v->end = strtoull(at + 1, &at, 16);
+    if (strlen(at) < 6)
+        return false;
+    const char *perms = at + 1;
+    v->offset = strtoull(perms + 4, &at, 16);
+    unsigned long major_number = strtoul(at, &at, 16);
+    unsigned long minor_number = *at == ':' ? strtoul(at + 1, &at, 16) : 0;
     v->dev = makedev(major_number, minor_number);
-    v->ino = ino;
+    v->ino = strtoull(at, &at, 10);
     v->prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
               (perms[2] == 'x' ? PROT_EXEC : 0);
     v->flags = perms[3] == 's' ? MAP_SHARED : MAP_PRIVATE;
-    const char *name = line + used;
-    while (*name == ' ')
-        name++;
-    v->name = xstrndup(name, strcspn(name, "\n"));
+    v->page_size = PAGE;
+    while (*at == ' ')
+        at++;
+    v->name = xstrndup(at, strcspn(at, "\n"));
     return true;
 }
 
-enum flag_meaning { FLAG_IGNORE, FLAG_MAP, FLAG_MADVISE, FLAG_LOCKED, FLAG_SEALED, FLAG_REFUSE };
+enum flag_meaning {
+    FLAG_MAP,
+    FLAG_MADVISE,
+    FLAG_ON_FAULT,
+    FLAG_SEALED,
+    FLAG_HUGE_TLB,
+    FLAG_REFUSE
+};
 
 /* VmFlags of proc(5) that say something a new mapping would not have by itself. */
 static const struct vm_flag {
@@ -70,7 +84,8 @@ static const struct vm_flag {
     {"hg", FLAG_MADVISE, MADV_HUGEPAGE, NULL},
     {"nh", FLAG_MADVISE, MADV_NOHUGEPAGE, NULL},
     {"mg", FLAG_MADVISE, MADV_MERGEABLE, NULL},
-    {"ht", FLAG_REFUSE, 0, "huge TLB pages"},
+    {"lf", FLAG_ON_FAULT, 0, NULL},
+    {"ht", FLAG_HUGE_TLB, 0, NULL},
     {"io", FLAG_REFUSE, 0, "device memory"},
     {"pf", FLAG_REFUSE, 0, "device memory"},
     {"um", FLAG_REFUSE, 0, "memory watched by userfaultfd"},
@@ -79,6 +94,15 @@ static const struct vm_flag {
     {"ss", FLAG_REFUSE, 0, "a shadow stack"},
     {"sl", FLAG_SEALED, 0, NULL},
 };
+
+/* Pages of hugetlbfs: those without a file are like other anonymous memory, but for their size. */
+static const char *huge_tlb(struct vma *v)
+{
+    if (!(v->status & (VMA_ANON_PRIVATE | VMA_ANON_SHARED)) || v->status & VMA_SYSVIPC)
+        return "huge TLB pages of a file, a memfd or a System V segment";
+    v->flags |= MAP_HUGETLB | (uint32_t)__builtin_ctzll(v->page_size) << MAP_HUGE_SHIFT;
+    return NULL;
+}
 
 static const char *apply_vm_flag(struct vma *v, const char *name)
 {
@@ -91,6 +115,9 @@ static const char *apply_vm_flag(struct vma *v, const char *name)
         else if (f->meaning == FLAG_MADVISE)
             v->madvice |= 1ull << f->value;
         v->sealed = v->sealed || f->meaning == FLAG_SEALED;
+        v->on_fault = v->on_fault || f->meaning == FLAG_ON_FAULT;
+        if (f->meaning == FLAG_HUGE_TLB)
+            return huge_tlb(v);
         return f->refusal;
     }
     return NULL;
@@ -100,7 +127,6 @@ static const char *apply_vm_flag(struct vma *v, const char *name)
 static const struct {
     const char *prefix, *what;
 } refused_names[] = {
-    {"/[aio]", "an asynchronous I/O ring"},
     {"anon_inode:", "memory of an anonymous inode"},
     {"socket:", "memory of a packet socket"},
 };
@@ -128,6 +154,12 @@ static const char *classify(struct vma *v)
                v->flags & MAP_SHARED) {
         v->status |= VMA_ANON_SHARED;
         v->flags |= MAP_ANONYMOUS;
+    } else if (string_starts(v->name, "/anon_hugepage")) {
+        v->status |= v->flags & MAP_SHARED ? VMA_ANON_SHARED : VMA_ANON_PRIVATE;
+        v->flags |= MAP_ANONYMOUS;
+        v->offset = v->flags & MAP_SHARED ? v->offset : 0;
+    } else if (string_starts(v->name, "/[aio]")) {
+        v->status |= VMA_AIO;
     } else if (string_starts(v->name, "/SYSV")) {
         v->status |= VMA_ANON_SHARED | VMA_SYSVIPC;
         v->flags |= MAP_ANONYMOUS;
@@ -160,7 +192,23 @@ static const char *judge(struct vma *v, char *vm_flags_line)
         const char *no = apply_vm_flag(v, f);
         refusal = refusal ? refusal : no;
     }
+    /* Locking and populating is one in mmap(2). */
+    if (v->on_fault)
+        v->flags &= ~(uint32_t)MAP_LOCKED;
     return refusal;
+}
+
+static bool parse_page_size(const char *line, struct vma *v)
+{
+    const char *size = string_after(line, "KernelPageSize:");
+    if (size && v)
+        v->page_size = strtoull(size, NULL, 10) * 1024;
+    return size != NULL;
+}
+
+uint64_t vma_page_size(uint32_t flags)
+{
+    return flags & MAP_HUGETLB ? 1ull << (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) : PAGE;
 }
 
 int vma_list_read(pid_t pid, pid_t vpid, struct vma_list **ret, struct error *err)
@@ -179,7 +227,7 @@ int vma_list_read(pid_t pid, pid_t vpid, struct vma_list **ret, struct error *er
             current = append(list, &room, &v);
             continue;
         }
-        if (!current || strncmp(line, "VmFlags:", 8) != 0)
+        if (parse_page_size(line, current) || !current || strncmp(line, "VmFlags:", 8) != 0)
             continue;
         current->refusal = judge(current, line + 8);
     }

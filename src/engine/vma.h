@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include "engine/puppet.h"
@@ -20,17 +21,20 @@ enum {
     VMA_ANON_PRIVATE = 1 << 9,
     VMA_SYSVIPC = 1 << 10,
     VMA_VVAR = 1 << 12,
+    VMA_AIO = 1 << 13, /* the ring of an io_setup(2) context */
     VMA_MEMFD = 1 << 14,
     VMA_GUARD = 1 << 16, /* not an area but a range of MADV_GUARD_INSTALL, behind all areas */
 };
 
 struct vma {
     remote_addr start, end;
-    uint32_t prot;    /* PROT_* */
-    uint32_t flags;   /* MAP_* */
-    uint32_t status;  /* VMA_* above */
-    uint64_t madvice; /* bit n: madvise(n) was said */
-    bool sealed;      /* mseal(2) */
+    uint32_t prot;      /* PROT_* */
+    uint32_t flags;     /* MAP_* */
+    uint32_t status;    /* VMA_* above */
+    uint64_t madvice;   /* bit n: madvise(n) was said */
+    bool sealed;        /* mseal(2) */
+    bool on_fault;      /* locked, but only what is touched: mlock2(2) */
+    uint64_t page_size; /* of huge TLB pages, else PAGE */
     uint64_t offset;
     dev_t dev;
     ino_t ino;
@@ -51,6 +55,11 @@ void vma_list_free(struct vma_list *list);
 
 /* Only start, end and name are filled in; for restoring, where nothing needs judging. */
 int vma_list_read_plain(pid_t pid, struct vma_list **ret, struct error *err);
+
+/* The flags of mmap(2) that ask for huge TLB pages, of a size. */
+#define MAP_HUGETLB_BITS (MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+/* The size of the pages of a mapping with these flags. */
+uint64_t vma_page_size(uint32_t flags);
 
 /* The kernel's own mappings: vdso, vvar and whatever joins them ([vvar_vclock], ...). */
 bool vma_is_kernel(const char *name);

@@ -1,10 +1,11 @@
 """Every guest program (tests/guests) keeps its state through checkpoints and restores."""
 
+import contextlib
 import glob
 import os
 import re
 
-from harness.case import Failed, check
+from harness.case import Failed, Skip, check
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CYCLES = 5
@@ -22,6 +23,32 @@ NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installe
 # test_workloads.py.
 OTHERS = {"refused", "long-sleep", "scale", "sockets-established", "sockets-outside",
           "unharmed"}
+
+
+@contextlib.contextmanager
+def huge_pages(_):
+    """Some for this test, besides those the host has; what is in use still goes when it is freed."""
+    path = "/proc/sys/vm/nr_hugepages"
+    with open(path, encoding="ascii") as f:
+        before = int(f.read())
+    try:
+        with open(path, "w", encoding="ascii") as f:
+            f.write(str(before + 8))
+    except OSError as e:
+        raise Skip(f"no huge TLB pages: {e}") from e
+    try:
+        with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+                  encoding="ascii") as f:
+            if int(f.read()) < 8:
+                raise Skip("the host has no memory for huge TLB pages")
+        yield
+    finally:
+        with open(path, "w", encoding="ascii") as f:
+            f.write(str(before))
+
+
+# What has to be made on the host around the guest.
+AROUND = {"huge-pages": huge_pages}
 
 
 def start(t, guest, *options, arguments=(), name="guest"):
@@ -57,7 +84,8 @@ def run_guest(t, guest):
 
 def make_test(guest):
     def test(t):
-        run_guest(t, guest)
+        with AROUND.get(guest, contextlib.nullcontext)(t):
+            run_guest(t, guest)
     test.seconds = 120
     test.needs_root = NEEDS_ROOT.get(guest)
     return test

@@ -1,29 +1,53 @@
-/* What a process did to its memory so that nobody can change it any more, which therefore comes
- * last: sealed areas (mseal(2)) and PR_SET_MDWE. Names of areas come along. */
+/* What a process said of all its memory, and that to come, or such that nobody can change it any
+ * more, which therefore comes last: mlockall(2), sealed areas (mseal(2)), PR_SET_MDWE,
+ * PR_SET_MEMORY_MERGE. Names of areas come along. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "engine/kernel.h"
 #include "engine/restore.h"
+#include "engine/stage.h"
 #include "engine/state.h"
 
+struct asked {
+    size_t mdwe, merge, forget, resident;
+    remote_addr page;
+};
+
+/* Whether memory to come is locked (mlockall(2)) shows in the stage, which has just come: the
+ * kernel refuses to forget pages that are locked, and if there are some that nobody has touched,
+ * locking populates. */
 static void *ask(struct look *l)
 {
-    size_t *call = arena_new_of(l->dump->arena, size_t);
-    *call = batch_try(l->batch, SYS_prctl, PR_GET_MDWE);
-    return call;
+    struct asked *a = arena_new_of(l->dump->arena, struct asked);
+    remote_addr untouched = l->thread->puppet.stage.data + STAGE_DATA_SIZE - PAGE;
+    a->mdwe = batch_try(l->batch, SYS_prctl, PR_GET_MDWE);
+    a->merge = batch_try(l->batch, SYS_prctl, FIRN_PR_GET_MEMORY_MERGE);
+    a->page = look_room(l, uint8_t);
+    a->resident = batch_try(l->batch, SYS_mincore, untouched, PAGE, a->page);
+    a->forget = batch_try(l->batch, SYS_madvise, untouched, PAGE, MADV_DONTNEED);
+    return a;
+}
+
+static void note(struct look *l, const char *key, int64_t value)
+{
+    if (value > 0)
+        js_set(extra_of(l->dump->extra, "processes", (uint64_t)l->task->vpid), key, js_int(value));
 }
 
 static int take(struct look *l, void *asked, struct error *err)
 {
-    int64_t bits = batch_result(l->batch, *(const size_t *)asked);
-    if (bits > 0)
-        js_set(extra_of(l->dump->extra, "processes", (uint64_t)l->task->vpid), "mdwe",
-               js_int(bits));
+    const struct asked *a = asked;
+    bool locked = batch_result(l->batch, a->forget) == -EINVAL;
+    bool populated = *look_local(l, uint8_t, a->page) & 1;
+    note(l, "mdwe", batch_result(l->batch, a->mdwe));
+    note(l, "mergeable", batch_result(l->batch, a->merge));
+    note(l, "lockFuture", !locked ? 0 : populated ? MCL_FUTURE : MCL_FUTURE | MCL_ONFAULT);
     return 0;
 }
 
@@ -75,7 +99,12 @@ static int restore(struct revival *v, struct error *err)
     int n = each_area(v, js_get(extra, "names"), name, err);
     if (n == 0)
         n = each_area(v, js_get(extra, "sealed"), seal, err);
-    int64_t bits = js_get_int(extra, "mdwe", 0);
+    int64_t bits = js_get_int(extra, "mdwe", 0), lock = js_get_int(extra, "lockFuture", 0);
+    if (n == 0 && lock)
+        batch_call(v->batch, "lock memory to come", SYS_mlockall,
+                   (uint64_t)lock & (MCL_FUTURE | MCL_ONFAULT));
+    if (n == 0 && js_get_int(extra, "mergeable", 0))
+        batch_try(v->batch, SYS_prctl, FIRN_PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
     if (n == 0 && bits)
         batch_call(v->batch, "forbid itself executable memory", SYS_prctl, PR_SET_MDWE,
                    (uint64_t)bits, 0, 0, 0);
