@@ -356,8 +356,10 @@ static size_t take_events(struct freezer *f)
 static bool is_in_vfork(pid_t tid)
 {
     char path[64], text[128];
+    struct process_stat st;
     snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-    if (file_read_line(path, text, sizeof(text)) < 0)
+    if (process_stat_read(tid, 0, &st) < 0 || st.state != 'D' ||
+        file_read_line(path, text, sizeof(text)) < 0)
         return false;
     long number = strtol(text, NULL, 10);
     return number == SYS_vfork || number == SYS_clone || number == SYS_clone3;

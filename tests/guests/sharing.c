@@ -155,8 +155,8 @@ int main(void)
     size_t size = (SHARERS + 1) * sizeof(*all);
     all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     guest_need(all != MAP_FAILED, "memory");
+    memcpy(all, made, sizeof(made));
     for (int i = 0; i < SHARERS; i++) {
-        all[i] = made[i];
         if (i == SIBLING)
             continue;
         all[i].pid =
