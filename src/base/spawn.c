@@ -36,7 +36,7 @@ char *find_program(const char *name)
 static int place_fds(const struct spawn *s, int std[3])
 {
     int low = 3 + (int)s->keep_fd_count;
-    int keep[16];
+    int keep[64];
     if (s->keep_fd_count > ARRAY_LEN(keep))
         return -E2BIG;
     for (int i = 0; i < 3; i++)
@@ -185,4 +185,32 @@ int spawn_run(const struct spawn *s, struct error *err)
     collect(fds, (struct buf *[2]){s->stdout_to, s->stderr_to});
     int status = spawn_wait(pid);
     return status < 0 ? error_errno(err, -status, "cannot wait for %s", s->argv[0]) : status;
+}
+
+struct orphan {
+    pid_t pid;
+    struct error why;
+};
+
+pid_t spawn_orphan(const struct spawn *s, struct error *err)
+{
+    int report[2];
+    struct orphan o = {.pid = -EAGAIN};
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot start %s", s->argv[0]);
+    pid_t between = fork();
+    if (between == 0) {
+        o.pid = spawn_start(s, &o.why);
+        _exit(write_full(report[1], &o, sizeof(o)) < 0);
+    }
+    close(report[1]);
+    bool told = between > 0 && read_full(report[0], &o, sizeof(o)) == sizeof(o);
+    close(report[0]);
+    if (between > 0)
+        spawn_wait(between);
+    if (!told)
+        return error_set(err, EAGAIN, "cannot start %s: no process could be made", s->argv[0]);
+    if (o.pid < 0 && err)
+        *err = o.why;
+    return o.pid;
 }

@@ -42,6 +42,8 @@ pid_t spawn_start(const struct spawn *s, struct error *err);
 int spawn_run(const struct spawn *s, struct error *err);
 /* Waits for a child of spawn_start. Returns as spawn_run. */
 int spawn_wait(pid_t pid);
+/* Starts it as nobody's child, for helpers that stay: returns its pid, or as spawn_start. */
+pid_t spawn_orphan(const struct spawn *s, struct error *err);
 /* The absolute path of a program in PATH (or of a path with a slash), NULL if there is none that
  * may be executed. The caller frees. */
 char *find_program(const char *name);

@@ -13,6 +13,7 @@ struct restore_command_options {
     bool all, latest, keep, ignore_rootfs, ignore_volumes, ignore_static_ip, ignore_static_mac;
     bool tcp_established, tcp_close, file_locks, print_stats, check;
     char *import_path, *name;
+    char **publish;
 };
 
 #define RESTORE(field) offsetof(struct restore_command_options, field)
@@ -42,7 +43,8 @@ static const struct option table[] = {
      "--import)"},
     {"pod", 0, OPTION_UNSUPPORTED, 0, "string"},
     {"print-stats", 0, OPTION_BOOL, RESTORE(print_stats), .help = "Display restore statistics"},
-    {"publish", 'p', OPTION_UNSUPPORTED, 0, "strings"},
+    {"publish", 'p', OPTION_STRINGS, RESTORE(publish), "strings",
+     "Publish a container's port, or a range of ports, to the host (default [])"},
     {"tcp-close", 0, OPTION_BOOL, RESTORE(tcp_close),
      .help = "Restore a container but close the TCP connections"},
     {"tcp-established", 0, OPTION_BOOL, RESTORE(tcp_established),
@@ -179,6 +181,7 @@ static int run(struct call *call, struct error *err)
         .tcp_close = o->tcp_close,
         .file_locks = o->file_locks,
         .check = o->check,
+        .publish = o->publish,
     };
     int r = check(call, o, err);
     if (r < 0)

@@ -9,6 +9,7 @@
 #include "cli/report.h"
 #include "container/container.h"
 #include "container/inspect.h"
+#include "container/port.h"
 #include "container/state.h"
 
 struct ps_options {
@@ -138,7 +139,8 @@ static struct json *make_row(const struct container *c, struct json *entry,
     js_set(row, "Names", joined(js_get(entry, "Names"), ","));
     js_set(row, "Networks", joined(js_get(entry, "Networks"), ","));
     js_set(row, "Namespaces", js_object());
-    js_set(row, "Ports", js_string(""));
+    _cleanup_free_ char *ports = ports_text(js_get(entry, "Ports"));
+    js_set(row, "Ports", js_string(ports));
     js_set(row, "Size", size_text(entry));
     js_set(row, SIZE, js_int(js_get_int(js_get(entry, "Size"), "rootFsSize", 0)));
     js_set(row, ENTRY, entry);

@@ -13,6 +13,7 @@
 #include "container/files.h"
 #include "container/firn.h"
 #include "container/mount.h"
+#include "container/network.h"
 #include "container/spec.h"
 #include "container/volumes.h"
 #include "store/overlay.h"
@@ -162,7 +163,7 @@ static int write_spec(struct container *c, struct error *err)
     return 0;
 }
 
-int container_prepare(struct container *c, struct error *err)
+int container_prepare(struct container *c, const struct network_wish *wish, struct error *err)
 {
     cgroup_warm_up();
     int r = mkdir_parents(c->directory, 0700, err);
@@ -175,6 +176,8 @@ int container_prepare(struct container *c, struct error *err)
     if (r == 0)
         r = mount_shm(c, err);
     if (r == 0)
+        r = network_up(c, wish, err);
+    if (r == 0)
         r = files_write(c, err);
     if (r == 0)
         r = write_spec(c, err);
@@ -183,7 +186,9 @@ int container_prepare(struct container *c, struct error *err)
 
 int bundle_teardown(struct container *c, struct error *err)
 {
-    int r = unmount_shm(c, err);
+    int r = network_down(c, err);
+    if (r == 0)
+        r = unmount_shm(c, err);
     if (r < 0 || mount_is_wanted(c))
         return r;
     return bundle_unmount(c, err);

@@ -11,9 +11,11 @@ int bundle_unmount(struct container *c, struct error *err);
 bool bundle_is_mounted(const struct container *c);
 
 /* Everything needed before `create`: mounts rootfs and shm, creates missing volumes (with copy-up),
- * writes hosts, resolv.conf, hostname, containerenv, config.json. */
-int container_prepare(struct container *c, struct error *err);
-/* The reverse of the mounts. Files stay. */
+ * sets the network up (`wish`: what a restore wants of it, else NULL), writes hosts, resolv.conf,
+ * hostname, containerenv, config.json. */
+struct network_wish;
+int container_prepare(struct container *c, const struct network_wish *wish, struct error *err);
+/* The reverse of mounts and network. Files stay. */
 int bundle_teardown(struct container *c, struct error *err);
 /* The spec written by container_prepare. */
 int bundle_spec(struct container *c, struct json **ret, struct error *err);

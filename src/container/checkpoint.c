@@ -16,6 +16,7 @@
 #include "container/event.h"
 #include "container/firn.h"
 #include "container/job.h"
+#include "container/network.h"
 #include "container/remove.h"
 #include "container/seccomp-cache.h"
 #include "container/snapshot.h"
@@ -161,7 +162,11 @@ static int end_container(struct container *c, const struct checkpoint_options *o
     const char *path = o->export_path ? o->export_path : images;
     int r = checkpoint_mark_write(c, path, err);
     if (r == 0)
+        network_close(c); /* or what still arrives would be answered with a reset */
+    if (r == 0)
         r = dump_kill(d, err);
+    if (r < 0)
+        network_open(c);
     if (r == 0)
         r = end_wait(c, init, INT64_C(10000000000));
     if (r == 0)

@@ -37,26 +37,6 @@ static int draft_namespace(struct draft *d, const char *option, const char *valu
     return 0;
 }
 
-static int draft_network(struct draft *d, struct error *err)
-{
-    const char *mode = "host";
-    STRV_FOREACH(network, d->options->networks)
-    {
-        mode = *network;
-    }
-    if (d->options->networks && d->options->networks[1])
-        return error_kind_set(err, ERROR_USAGE,
-                              "several networks are not supported: use --network host or none");
-    if (strcmp(mode, "none") == 0)
-        add_namespace(d, "network");
-    else if (strcmp(mode, "host") != 0)
-        return error_kind_set(err, ERROR_USAGE,
-                              "network \"%s\" is not supported: use --network host or none", mode);
-    js_set(d->config, "networkMode", js_string(mode));
-    js_set(d->config, "createNetNS", js_bool(strcmp(mode, "none") == 0));
-    return 0;
-}
-
 static int draft_hostname(struct draft *d, struct error *err)
 {
     const char *name = d->options->hostname;
@@ -110,7 +90,7 @@ static int draft_sysctls(struct draft *d, struct error *err)
 {
     struct json *linux_part = draft_object(d->spec, "linux");
     struct json *o = draft_object(linux_part, "sysctl");
-    if (string_equal(js_get_string(d->config, "networkMode"), "none"))
+    if (!string_equal(js_get_string(d->config, "networkMode"), "host"))
         js_set(o, "net.ipv4.ping_group_range", js_string("0 0"));
     STRV_FOREACH(option, d->options->sysctls)
     {
@@ -152,8 +132,11 @@ int draft_namespaces(struct draft *d, struct error *err)
     for (size_t i = 0; i < ARRAY_LEN(all) && r == 0; i++)
         r = draft_namespace(d, all[i].option, all[i].value, all[i].type, err);
     add_namespace(d, "mount");
+    bool own_network = false;
     if (r == 0)
-        r = draft_network(d, err);
+        r = draft_network(d, &own_network, err);
+    if (r == 0 && own_network)
+        add_namespace(d, "network");
     if (r == 0)
         r = draft_hostname(d, err);
     if (r == 0)

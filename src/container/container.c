@@ -35,6 +35,7 @@ void container_free(struct container *c)
     facts_clear(&c->facts);
     free(c->directory);
     free(c->run_directory);
+    port_sockets_close(&c->port_sockets);
     free(c);
 }
 

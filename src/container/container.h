@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "container/port.h"
 
 struct firn;
 
@@ -44,9 +45,10 @@ struct container {
         *config;       /* libpod ContainerConfig document, see config.h; read-only after creation */
     struct json *spec; /* what container_prepare wrote to config.json; NULL: not prepared by us */
     struct container_facts facts;
-    char *directory;     /* <root>/containers/<id> */
-    char *run_directory; /* <runroot>/containers/<id>; the bundle the runtime sees */
-    int lock_fd;         /* -1: not locked by us */
+    char *directory;                  /* <root>/containers/<id> */
+    char *run_directory;              /* <runroot>/containers/<id>; the bundle the runtime sees */
+    struct port_sockets port_sockets; /* of published ports, for conmon to hold */
+    int lock_fd;                      /* -1: not locked by us */
     unsigned lock_depth;
 };
 

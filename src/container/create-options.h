@@ -74,8 +74,13 @@ struct create_options {
     char **devices;       /* --device */
 
     /* Isolation. */
-    char **networks; /* --network host|none; default host */
-    char **cap_add;  /* names, with or without CAP_, "all", comma lists */
+    char **networks; /* --network, each MODE or NAME[,NAME] or NAME:OPTIONS; default host */
+    char **publish;  /* -p */
+    bool publish_all;
+    char **expose; /* with publish_all: these too */
+    const char *ip, *mac_address;
+    char **network_aliases;
+    char **cap_add; /* names, with or without CAP_, "all", comma lists */
     char **cap_drop;
     bool privileged;
     char **

@@ -12,6 +12,7 @@
 #include "container/remove.h"
 #include "container/volumes.h"
 #include "store/image.h"
+#include "store/network.h"
 #include "store/registry.h"
 #include "store/store.h"
 
@@ -67,6 +68,17 @@ static int find_image(struct firn *firn, const struct create_options *o, struct 
 
 /* --- the container ------------------------------------------------------------------------- */
 
+static int networks_attach(struct container *c, struct error *err)
+{
+    JSON_FOREACH_KEY(js_get(c->config, "newNetworks"), it)
+    {
+        int r = network_attach(c->firn->store, js_iter_key(it), c->id, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int insert(struct container *c, struct error *err)
 {
     _cleanup_transaction_ struct transaction t = {0};
@@ -75,6 +87,8 @@ static int insert(struct container *c, struct error *err)
         r = container_insert(c, err);
     if (r == 0)
         r = volumes_attach(c, err);
+    if (r == 0)
+        r = networks_attach(c, err);
     return r < 0 ? r : transaction_commit(&t, err);
 }
 

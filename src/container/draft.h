@@ -2,6 +2,8 @@
  * that is being made. Used by config*.c only. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "container/create-options.h"
@@ -20,7 +22,9 @@ struct draft {
 
 int draft_process(struct draft *d, struct error *err); /* config-process.c: args env cwd user */
 int draft_namespaces(struct draft *d,
-                     struct error *err);                /* namespaces, network, hostname, sysctl */
+                     struct error *err); /* namespaces, network, hostname, sysctl */
+/* --network and ports; has it a namespace of its own? */
+int draft_network(struct draft *d, bool *ret_own_namespace, struct error *err);
 int draft_security(struct draft *d, struct error *err); /* capabilities, seccomp, masks */
 int draft_devices(struct draft *d, struct error *err);
 int draft_resources(struct draft *d, struct error *err); /* cgroup limits and ulimits */

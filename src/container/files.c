@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "container/firn.h"
+#include "container/network.h"
 
 static int write_file(struct container *c, const char *name, const struct buf *b, struct error *err)
 {
@@ -42,6 +43,8 @@ static int write_hosts(struct container *c, struct error *err)
     end_line(&b);
     if (string_equal(js_get_string(c->config, "networkMode"), "none"))
         buf_printf(&b, "127.0.0.1\t%s %s\n", container_hostname(c), c->name);
+    _cleanup_free_ char *own = network_hosts(c);
+    buf_add_string(&b, own);
     return write_file(c, "hosts", &b, err);
 }
 
@@ -58,11 +61,22 @@ static void add_resolver(struct buf *b, const char *word, char *const *list, boo
         buf_add_char(b, '\n');
 }
 
+/* In a namespace of its own the host's loopback is out of reach. */
+static bool is_loopback_server(const char *line)
+{
+    const char *server = string_after(line, "nameserver ");
+    return server && (string_starts(server, "127.") || strcmp(server, "::1") == 0);
+}
+
 /* The host's file, in which each --dns* option replaces the lines of its kind. */
 static int write_resolv_conf(struct container *c, struct error *err)
 {
-    _cleanup_strv_ char **servers = js_get_strings(c->config, "dnsServer");
-    _cleanup_strv_ char **search = js_get_strings(c->config, "dnsSearch");
+    _cleanup_strv_ char **servers = network_name_servers(c);
+    _cleanup_strv_ char **search = network_search_domains(c);
+    _cleanup_strv_ char **own_servers = js_get_strings(c->config, "dnsServer");
+    _cleanup_strv_ char **own_search = js_get_strings(c->config, "dnsSearch");
+    strv_add_all(&servers, own_servers);
+    strv_add_all(&search, own_search);
     _cleanup_strv_ char **options = js_get_strings(c->config, "dnsOption");
     _cleanup_buf_ struct buf b = {0}, host = {0};
     add_resolver(&b, "search", search, true);
@@ -75,7 +89,8 @@ static int write_resolv_conf(struct container *c, struct error *err)
         bool replaced = (strv_length(search) &&
                          (string_starts(*line, "search") || string_starts(*line, "domain"))) ||
                         (strv_length(servers) && string_starts(*line, "nameserver")) ||
-                        (strv_length(options) && string_starts(*line, "options"));
+                        (strv_length(options) && string_starts(*line, "options")) ||
+                        (network_is_private(c) && is_loopback_server(*line));
         if (**line && !replaced)
             buf_printf(&b, "%s\n", *line);
     }

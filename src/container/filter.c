@@ -161,7 +161,8 @@ static int match_volume(struct container *c, const char *value, int64_t number, 
 
 static int match_network(struct container *c, const char *value, int64_t number, struct error *err)
 {
-    return string_equal(js_get_string(c->config, "networkMode"), value);
+    return string_equal(js_get_string(c->config, "networkMode"), value) ||
+           js_get(js_get(c->config, "newNetworks"), value);
 }
 
 static int match_command(struct container *c, const char *value, int64_t number, struct error *err)

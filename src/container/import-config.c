@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "container/config.h"
 #include "container/firn.h"
+#include "container/import-network.h"
 
 #define DUMP_MAX (16u << 20)
 
@@ -38,7 +39,9 @@ static const char *const config_keys[] = {
     "userVolumes",
     "namedVolumes",
     "networkMode",
+    "createNetNS",
     "newNetworks",
+    "newPortMappings",
     "privileged",
     "hostsAdd",
     "dnsServer",
@@ -101,7 +104,11 @@ static int check_namespaces(const struct json *spec, const char *archive, struct
     bool pid = false;
     JSON_FOREACH(list, i)
     {
-        if (js_get(js_at(list, i), "path"))
+        struct json *o = js_at(list, i);
+        /* Podman's own network namespaces have a path, too; ours are made anew. */
+        if (string_equal(js_get_string(o, "type"), "network"))
+            js_remove(o, "path");
+        if (js_get(o, "path"))
             return foreign(archive, err,
                            "its container joined a namespace of the host it was made on");
         pid |= string_equal(js_get_string(js_at(list, i), "type"), "pid");
@@ -148,17 +155,6 @@ static int check_volumes(const struct json *config, const char *archive, struct 
             return foreign(archive, err, "it names a volume that cannot be");
     }
     return 0;
-}
-
-static int check_network(const struct json *config, const char *archive, struct error *err)
-{
-    const char *mode = js_get_string(config, "networkMode");
-    if (!mode || !*mode || strcmp(mode, "host") == 0 || strcmp(mode, "none") == 0)
-        return 0;
-    return error_set(err, ENOTSUP,
-                     "%s was made of a container with network \"%s\": firn can restore networks "
-                     "\"host\" and \"none\" so far",
-                     archive, mode);
 }
 
 /* ---- all of it ---- */
@@ -218,7 +214,7 @@ int import_config(struct firn *firn, int dirfd, const char *archive, const char 
     if (r == 0)
         r = check_volumes(config, archive, err);
     if (r == 0)
-        r = check_network(config, archive, err);
+        r = import_network(firn, config, archive, err);
     if (r < 0)
         return r;
     js_set(config, "spec", take_ptr(spec));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/config-network.h"
 #include "container/config.h"
 #include "container/create.h"
 #include "container/firn.h"
@@ -242,6 +243,8 @@ static int work(struct job *job, struct error *err)
     int r = unpack(job, &u, err);
     if (r == 0)
         r = import_config(job->firn, u.dirfd, o->import_path, o->name, &config, err);
+    if (r == 0)
+        r = config_publish(config, o->publish, err);
     if (r == 0)
         r = judge(job->firn, config, &u, o, err);
     if (r == 0 && job_cancelled(job))

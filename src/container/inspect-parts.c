@@ -6,17 +6,11 @@
 #include "base/strv.h"
 #include "container/cgroup.h"
 #include "container/firn.h"
+#include "container/port.h"
 #include "container/signals.h"
 #include "store/store.h"
 
 /* What firn has no notion of, but readers of Podman's output look for. */
-static const char network_constants[] =
-    "{\"EndpointID\":\"\",\"Gateway\":\"\",\"IPAddress\":\"\",\"IPPrefixLen\":0,"
-    "\"IPv6Gateway\":\"\",\"GlobalIPv6Address\":\"\",\"GlobalIPv6PrefixLen\":0,"
-    "\"MacAddress\":\"\",\"Bridge\":\"\",\"SandboxID\":\"\",\"HairpinMode\":false,"
-    "\"LinkLocalIPv6Address\":\"\",\"LinkLocalIPv6PrefixLen\":0,\"Ports\":{},"
-    "\"SandboxKey\":\"\"}";
-
 static const char host_constants[] =
     "{\"Binds\":[],\"CgroupManager\":\"\",\"CgroupMode\":\"private\",\"ContainerIDFile\":\"\","
     "\"LogConfig\":{\"Type\":\"k8s-file\",\"Config\":null,\"Path\":\"\",\"Tag\":\"\","
@@ -156,17 +150,6 @@ static struct json *make_tmpfs(struct container *c)
 
 /* --- the other parts ----------------------------------------------------------------------- */
 
-struct json *inspect_network(struct container *c)
-{
-    struct json *o = constants(network_constants), *networks = js_object();
-    const char *mode = js_get_string(c->config, "networkMode");
-    _cleanup_json_ struct json *one = constants(network_constants);
-    js_remove(one, "Ports");
-    js_set(networks, mode ? mode : "host", take_ptr(one));
-    js_set(o, "Networks", networks);
-    return o;
-}
-
 static void set_copy(struct json *o, const char *key, const struct json *v)
 {
     if (v)
@@ -264,6 +247,7 @@ struct json *inspect_host_config(struct container *c)
     set_text(log, "Type", container_log_driver(c));
     set_text(log, "Path", path);
     add_modes(c, o);
+    js_set(o, "PortBindings", ports_bindings(js_get(c->config, "newPortMappings")));
     js_set(o, "AutoRemove", js_bool(container_auto_removes(c)));
     set_copy(o, "Dns", js_get(c->config, "dnsServer"));
     set_copy(o, "DnsOptions", js_get(c->config, "dnsOption"));

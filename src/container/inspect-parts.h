@@ -4,6 +4,5 @@
 #include "container/container.h"
 
 struct json *inspect_mounts(struct container *c);
-struct json *inspect_network(struct container *c);
 struct json *inspect_config(struct container *c);
 struct json *inspect_host_config(struct container *c);

@@ -15,6 +15,7 @@
 #include "container/firn.h"
 #include "container/inspect-parts.h"
 #include "container/mount.h"
+#include "container/network.h"
 #include "container/signals.h"
 #include "container/state.h"
 #include "store/image.h"
@@ -195,7 +196,7 @@ int container_inspect(struct container *c, bool size, struct json **ret, struct 
     }
     js_set(o, "Mounts", inspect_mounts(c));
     js_set(o, "Dependencies", js_array());
-    js_set(o, "NetworkSettings", inspect_network(c));
+    js_set(o, "NetworkSettings", network_settings(c));
     js_set(o, "Namespace", js_string(""));
     js_set(o, "IsInfra", js_bool(false));
     js_set(o, "IsService", js_bool(false));
@@ -260,10 +261,11 @@ int container_ps_entry(struct container *c, bool size, struct json **ret, struct
     js_set(o, "Mounts", mount_targets(c));
     js_set(o, "Names", js_strings((char *const[]){c->name, NULL}));
     js_set(o, "Namespaces", js_object());
-    js_set(o, "Networks", js_array());
+    js_set(o, "Networks", network_names(c));
     js_set(o, "Pod", js_string(""));
     js_set(o, "PodName", js_string(""));
-    js_set(o, "Ports", js_null());
+    const struct json *ports = js_get(c->config, "newPortMappings");
+    js_set(o, "Ports", ports ? js_copy(ports) : js_null());
     js_set(o, "Restarts", js_int(0));
     js_set(o, "Size", js_null());
     if (size) {

@@ -22,6 +22,8 @@
 #include "container/runtime.h"
 
 /* Numbers of the descriptors conmon inherits; the first three are conmon's own protocol. */
+enum { HELD_PORTS_MAX = 48 };
+
 enum { SYNC_FD = 3, START_FD = 4, ATTACH_FD = 5 };
 
 /* One start of conmon. */
@@ -198,7 +200,11 @@ static int run(struct launch *l, bool private_mounts, struct error *err)
         r = make_pair(&l->attach_fd, &attach, err);
     if (r < 0)
         return r;
-    const int fds[] = {sync, start, attach};
+    int fds[3 + HELD_PORTS_MAX] = {sync, start, attach};
+    size_t fd_count = l->attach ? 3 : 2;
+    /* conmon knows nothing of them, it only keeps them open. */
+    for (size_t i = 0; private_mounts && i < l->c->port_sockets.count && i < HELD_PORTS_MAX; i++)
+        fds[fd_count++] = l->c->port_sockets.fds[i];
     struct spawn s = SPAWN_INIT;
     if (private_mounts)
         s.prepare = runtime_prepare_callback();
@@ -207,7 +213,7 @@ static int run(struct launch *l, bool private_mounts, struct error *err)
     s.cwd = l->directory;
     s.env = env;
     s.keep_fds = fds;
-    s.keep_fd_count = l->attach ? 3 : 2;
+    s.keep_fd_count = fd_count;
     if (l->c->firn->log_level <= LOG_LEVEL_DEBUG)
         s.stderr_fd = STDERR_FILENO;
     pid_t pid = spawn_start(&s, err);

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "container/checkpoint.h"
 #include "container/cleanup.h"
+#include "container/config-network.h"
 #include "container/firn.h"
 #include "container/job.h"
 #include "container/judge.h"
@@ -94,10 +95,20 @@ static int restore_locked(struct job *job, struct container *c, const struct res
         .options = o,
         .apply_rootfs = !rootfs_is_as_checkpointed(c),
     };
+    _cleanup_json_ struct json *ports = js_copy(js_get(c->config, "newPortMappings"));
+    r = config_publish(c->config, o->publish, err);
+    if (r == 0 && o->publish)
+        r = container_save_config(c, err);
+    if (r < 0)
+        return r;
     r = revive_mark(c, REVIVE_RESTORE, err);
     if (r == 0)
         r = revive(job, &plan, job->result, err);
     revive_unmark(c);
+    if (r < 0 && o->publish) {
+        js_set(c->config, "newPortMappings", ports ? take_ptr(ports) : js_array());
+        container_save_config(c, NULL);
+    }
     return r;
 }
 

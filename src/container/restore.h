@@ -19,6 +19,7 @@ struct restore_options {
     bool ignore_static_ip, ignore_static_mac;
     bool tcp_established, tcp_close, file_locks;
     bool check; /* only look: an error tells all that stops the restore, nothing is made */
+    char *const *publish; /* -p of `run`: instead of the ports it had; NULL: those */
 };
 
 /* Times in microseconds, counts in pages of 4 KiB. */

@@ -22,6 +22,7 @@
 #include "container/judge.h"
 #include "container/launch.h"
 #include "container/monitor.h"
+#include "container/network.h"
 #include "container/remove.h"
 #include "container/runtime.h"
 #include "container/seccomp-cache.h"
@@ -103,11 +104,37 @@ static int apply_volumes(struct work *w, struct error *err)
     return r;
 }
 
+static int read_network_status(struct work *w, struct json **ret, struct error *err)
+{
+    _cleanup_buf_ struct buf text = {0};
+    if (faccessat(w->plan->dirfd, "network.status", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    int r = file_read_at(w->plan->dirfd, "network.status", 1 << 20, &text, err);
+    return r < 0 || !text.size || *text.data != '{' /* Podman writes null for none */
+               ? r
+               : js_parse(text.data, text.size, "network.status of the checkpoint", ret, err);
+}
+
+/* The same addresses as before, but not for a second container of the same checkpoint. */
+static int prepare_container(struct work *w, struct error *err)
+{
+    const struct restore_options *o = w->plan->options;
+    _cleanup_json_ struct json *status = NULL;
+    int r = network_is_private(w->c) ? read_network_status(w, &status, err) : 0;
+    if (r < 0)
+        return r;
+    struct network_wish wish = {.status = o->name ? NULL : status,
+                                .ignore_ip = o->ignore_static_ip || o->name,
+                                .ignore_mac = o->ignore_static_mac || o->name,
+                                .quiet = true};
+    return container_prepare(w->c, &wish, err);
+}
+
 static int prepare(struct work *w, struct error *err)
 {
     int r = w->plan->apply_rootfs ? snapshot_reset_rootfs(w->c, err) : 0;
     if (r == 0)
-        r = container_prepare(w->c, err);
+        r = prepare_container(w, err);
     if (r == 0 && w->plan->apply_rootfs)
         r = snapshot_apply_rootfs(w->c, w->plan->dirfd, err);
     if (r == 0 && w->plan->apply_volumes)
@@ -197,6 +224,7 @@ static int finish(struct work *w, struct error *err)
     if (r < 0)
         return r;
     revive_unmark(w->c);
+    network_open(w->c);
     r = restore_release(w->engine, err);
     if (r < 0) {
         before.pid = 0;

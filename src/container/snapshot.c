@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "container/bundle.h"
 #include "container/firn.h"
+#include "container/network.h"
 #include "format/unpack.h"
 #include "store/image.h"
 #include "store/overlay.h"
@@ -49,6 +50,13 @@ static int write_spec(const struct snapshot *s, struct target *t, struct error *
         return r;
     _cleanup_free_ char *text = js_dump(spec, 2);
     return target_add_string(t, "spec.dump", text, err);
+}
+
+static int write_network(const struct snapshot *s, struct target *t, struct error *err)
+{
+    _cleanup_json_ struct json *status = network_status(s->c);
+    _cleanup_free_ char *text = js_dump(status, 0);
+    return target_add_string(t, "network.status", text, err);
 }
 
 static int write_log(const struct snapshot *s, struct target *t, struct error *err)
@@ -157,7 +165,7 @@ int snapshot_write(const struct snapshot *s, struct target *t, struct error *err
     if (r == 0)
         r = write_spec(s, t, err);
     if (r == 0)
-        r = target_add_string(t, "network.status", "null", err);
+        r = write_network(s, t, err);
     if (r == 0)
         r = write_shm(s, t, err);
     if (r == 0)

@@ -13,6 +13,7 @@
 #include "container/device.h"
 #include "container/draft.h"
 #include "container/firn.h"
+#include "container/network.h"
 #include "container/seccomp.h"
 #include "container/spec-user.h"
 #include "container/user.h"
@@ -268,6 +269,18 @@ static int fill_devices(struct container *c, struct json *spec, struct error *er
     return 0;
 }
 
+/* The namespace is made and connected before the runtime joins it. */
+static void fill_network(struct container *c, struct json *spec)
+{
+    const struct json *list = js_path(spec, "linux", "namespaces", NULL);
+    _cleanup_free_ char *path = network_namespace(c);
+    JSON_FOREACH(list, i)
+    {
+        if (path && string_equal(js_get_string(js_at(list, i), "type"), "network"))
+            js_set(js_at(list, i), "path", js_string(path));
+    }
+}
+
 int spec_make(struct container *c, struct json **ret, struct error *err)
 {
     _cleanup_json_ struct json *spec = js_copy(js_get(c->config, "spec"));
@@ -281,6 +294,7 @@ int spec_make(struct container *c, struct json **ret, struct error *err)
     clip_capabilities(spec);
     fill_limits(c, spec);
     fill_mounts(c, spec);
+    fill_network(c, spec);
     r = fill_seccomp(c, spec, err);
     if (r == 0)
         r = fill_devices(c, spec, err);

@@ -25,7 +25,7 @@ int start_bring_up(struct container *c, struct error *err)
     else if (runtime_knows(c))
         cleanup_after_failure(c); /* of a firn that was killed half way */
     if (r == 0)
-        r = container_prepare(c, err);
+        r = container_prepare(c, NULL, err);
     if (r == 0)
         r = container_create_in_runtime(c, NULL, NULL, err);
     if (r < 0)

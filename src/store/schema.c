@@ -107,6 +107,20 @@ const char *const schema_steps[] = {
     "  extra TEXT NOT NULL DEFAULT '{}'"
     ") WITHOUT ROWID;"
     "CREATE INDEX exec_sessions_by_container ON exec_sessions(container_id);",
+    /* 2 */
+    /* `document` is libpod's description of a network; the default network has no row. */
+    "CREATE TABLE networks ("
+    "  name TEXT PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  created INTEGER NOT NULL,"
+    "  document TEXT NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE container_networks ("
+    "  container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+    "  network TEXT NOT NULL,"
+    "  PRIMARY KEY (container_id, network)"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX container_networks_by_network ON container_networks(network);",
 };
 
 const size_t schema_step_count = ARRAY_LEN(schema_steps);

@@ -98,11 +98,9 @@ def test_options_that_do_not_exist(t):
 
 
 def test_options_not_there_yet_are_refused_by_name(t):
-    for option in (["-p", "8080:80"], ["--pod", "p"], ["--network", "bridge"]):
+    for option in (["--pod", "p"], ["--network", "container:x"]):
         r = t.fails("run", "-d", *option, "busybox", "true")
-        contains(r.err, option[0].lstrip("-") if option[0] != "-p" else "publish")
-    r = t.fails("run", "-d", "--network", "bridge", "busybox", "true")
-    check("host" in r.err and "none" in r.err, f"the error does not say what is supported: {r.err}")
+        contains(r.err, option[0].lstrip("-"))
 
 
 def test_volumes(t):

@@ -107,12 +107,19 @@ static void wrong_volumes_are_refused(void)
     }
 }
 
-static void networks_not_there_yet_are_refused(void)
+static void networks_that_cannot_be_are_refused(void)
 {
     _cleanup_fixture_ struct fixture f = {0};
     fixture_begin(&f);
-    strv_add(&f.options.networks, "bridge");
-    fails(&f, "network \"bridge\" is not supported: use --network host or none");
+    strv_add(&f.options.networks, "container:other");
+    fails(&f, "--network container:other: joining the network of something else is not supported "
+              "by firn yet");
+    strv_free(f.options.networks);
+    f.options.networks = NULL;
+    strv_add(&f.options.networks, "host");
+    strv_add(&f.options.networks, "none");
+    fails(&f, "cannot set multiple networks without bridge network mode, selected mode none: "
+              "invalid argument");
 }
 
 int main(void)
@@ -124,7 +131,7 @@ int main(void)
         TEST(resources_are_translated),
         TEST(volumes_are_parsed),
         TEST(wrong_volumes_are_refused),
-        TEST(networks_not_there_yet_are_refused),
+        TEST(networks_that_cannot_be_are_refused),
     };
     return run_tests(tests, ARRAY_LEN(tests));
 }
