@@ -30,6 +30,7 @@ struct firn_seccomp_metadata {
 #define PM_SCAN_PAGE_PRESENT (1ull << 3)
 #define PM_SCAN_PAGE_SWAPPED (1ull << 4)
 #define PM_SCAN_PAGE_PFNZERO (1ull << 5)
+#define PM_SCAN_PAGE_HUGE    (1ull << 6)
 #define PM_SCAN_PAGE_GUARD   (1ull << 8)
 struct pm_scan_range {
     __u64 start, end, categories;
@@ -70,3 +71,6 @@ struct firn_pidfd_info {
 
 /* include/uapi/asm-generic/mman-common.h: madvise(2), 6.13 */
 #define FIRN_MADV_GUARD_INSTALL 102
+/* 5.14 and 6.1 */
+#define FIRN_MADV_POPULATE_WRITE 23
+#define FIRN_MADV_COLLAPSE       25

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "engine/aio.h"
+#include "engine/huge-pages.h"
 #include "engine/kernel.h"
 
 #define CHUNK  (1u << 20)
@@ -193,14 +194,18 @@ static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool reada
         .category_inverted = none,
         .category_mask = none,
         .category_anyof_mask = PM_SCAN_PAGE_PRESENT | PM_SCAN_PAGE_SWAPPED,
-        .return_mask = PM_SCAN_PAGE_PRESENT,
+        .return_mask = PM_SCAN_PAGE_HUGE,
     };
     while (q.start < v->end) {
         int n = ioctl(fd, PAGEMAP_SCAN_IOCTL, &q);
         if (n < 0)
             return -errno;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             add_range(s, found[i].start, found[i].end, readable);
+            if (found[i].categories & PM_SCAN_PAGE_HUGE && !(v->flags & MAP_HUGETLB))
+                huge_pages_note(extra_of(s->d->extra, "processes", (uint64_t)s->t->vpid),
+                                found[i].start, found[i].end);
+        }
         if (q.walk_end <= q.start)
             break;
         q.start = q.walk_end;

@@ -17,6 +17,7 @@
 #include "base/strv.h"
 #include "engine/aio.h"
 #include "engine/hoard.h"
+#include "engine/huge-pages.h"
 #include "engine/kernel.h"
 #include "engine/vma.h"
 
@@ -450,6 +451,8 @@ static int map(struct restore *r, struct task *t, struct batch *b, struct error 
         n = find_vdso_insn(t, err);
     if (n == 0)
         n = map_areas(&w);
+    if (n == 0)
+        n = huge_pages_prepare(r, t, b, err);
     if (n == 0)
         n = aio_restore(r, t, b, err);
     batch_free(b);

@@ -47,8 +47,16 @@ def huge_pages(_):
             f.write(str(before))
 
 
+@contextlib.contextmanager
+def transparent_huge_pages(_):
+    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as f:
+        if "[never]" in f.read():
+            raise Skip("the host has switched off transparent huge pages")
+    yield
+
+
 # What has to be made on the host around the guest.
-AROUND = {"huge-pages": huge_pages}
+AROUND = {"huge-pages": huge_pages, "transparent-huge-pages": transparent_huge_pages}
 
 
 def start(t, guest, *options, arguments=(), name="guest"):
