@@ -1,20 +1,33 @@
 """What cannot be checkpointed yet is refused by name, all of it at once, and the program does not
 notice."""
 
-from harness.case import check, equal
+from harness.case import check, equal, needs_root
 
 # The argument of the guest, and a word of the refusal that says what it is.
 OBJECTS = {
     "fanotify": "fanotify",
     "io_uring": "io_uring",
-    "netlink": "netlink socket",
+    "netfilter": "packet filter",
+    "unread": "not read yet",
+    "vsock": "vsock",
+    "mptcp": "protocol 262",
+    "secretmem": "secret memory",
+    "userfaultfd": "userfaultfd",
     "notified": "mq_notify",
 }
 
 
-def run_guest(t, *things):
-    t.firn("run", "-d", "--name", "guest", "--security-opt", "seccomp=unconfined", "guests",
-           "/guests/refused", *things)
+# Only root's containers can have these.
+PRIVILEGED = {
+    "packet": "packet socket",
+    "perf": "perf event",
+    "bpf": "BPF object",
+}
+
+
+def run_guest(t, *things, options=()):
+    t.firn("run", "-d", "--name", "guest", "--security-opt", "seccomp=unconfined", *options,
+           "guests", "/guests/refused", *things)
     t.wait_for_log("guest", "ready")
 
 
@@ -53,6 +66,15 @@ def test_all_at_once(t):
         check("process 1 (refused) of container guest" in line and word in line,
               f"{word} is not named in {line}")
     equal(t.fails("container", "checkpoint", "--dry-run", "guest").err.splitlines(), told)
+    unharmed(t, 1)
+
+
+@needs_root("an ordinary user cannot make them")
+def test_privileged_ones(t):
+    run_guest(t, *PRIVILEGED, options=["--cap-add", "ALL"])
+    told = t.fails("container", "checkpoint", "guest").err
+    for word in PRIVILEGED.values():
+        check(word in told, f"{word} is not named in {told}")
     unharmed(t, 1)
 
 

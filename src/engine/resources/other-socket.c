@@ -8,7 +8,6 @@ static const struct {
     int family;
     const char *name;
 } families[] = {
-    {AF_NETLINK, "a netlink socket"},
     {AF_PACKET, "a packet socket"},
     {AF_VSOCK, "a vsock socket"},
     {AF_ALG, "a socket of the kernel's crypto interface"},

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@ static const struct resource *const table[] = {
     /* sockets */
     &resource_inet_socket,
     &resource_unix_socket,
+    &resource_netlink_socket,
     &resource_other_socket,
 };
 
@@ -47,6 +51,16 @@ static const struct {
     {"anon_inode:bpf", "a BPF object", ""},
 };
 
+/* memfd_secret(2): not even the kernel maps it. */
+static bool is_secret(const struct descriptor *f)
+{
+    char path[64];
+    struct statfs fs;
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", f->task->pid, f->fd);
+    return f->deleted && f->fd >= 0 && string_equal(f->link, "/secretmem") &&
+           statfs(path, &fs) == 0 && fs.f_type == SECRETMEM_MAGIC;
+}
+
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
                                       struct error *err)
 {
@@ -54,6 +68,8 @@ const struct resource *resource_match(const struct dump *d, const struct descrip
     for (size_t i = 0; !what && i < ARRAY_LEN(refused); i++)
         if (string_starts(f->link, refused[i].link))
             what = refused[i].what, advice = refused[i].advice;
+    if (is_secret(f))
+        what = "secret memory";
     for (size_t i = 0; !what && i < ARRAY_LEN(table); i++)
         if (table[i]->match(f))
             return table[i];

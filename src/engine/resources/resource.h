@@ -46,7 +46,8 @@ extern const struct resource resource_epoll, resource_eventfd, resource_inotify,
 extern const struct resource resource_fifo;
 extern const struct resource resource_regular_file, resource_pipe, resource_device,
     resource_terminal, resource_terminal_master, resource_memfd, resource_mqueue,
-    resource_namespace, resource_inet_socket, resource_unix_socket, resource_other_socket;
+    resource_namespace, resource_inet_socket, resource_unix_socket, resource_netlink_socket,
+    resource_other_socket;
 
 /* The row that matches, or an error that names process, descriptor and what it is. */
 const struct resource *resource_match(const struct dump *d, const struct descriptor *f,
