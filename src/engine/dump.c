@@ -18,6 +18,7 @@
 #include "engine/filter-check.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
+#include "engine/namespaces.h"
 #include "engine/sharing.h"
 
 bool dump_cancelled(const struct dump *d, struct error *err)
@@ -147,6 +148,7 @@ struct dump_step {
 static const struct dump_step judging[] = {
     {"refuse filters that bite", check_filters, ALWAYS},
     {"find what processes share", dump_find_sharing, ALWAYS},
+    {"refuse namespaces made inside", dump_check_namespaces, ALWAYS},
     {"look at every process", look, IF_COMPLETE},
     {"settle pipes that lead outside", pipe_settle_outside, IF_COMPLETE},
     {"settle terminals that lead outside", terminal_settle_outside, IF_COMPLETE},

@@ -15,21 +15,25 @@
 #include "base/strv.h"
 #include "engine/kernel.h"
 
-/* The last column of a line such as "NSpid:\t812\t1"; counts the columns. */
-static long last_column(const char *line, int *columns)
+/* The columns of a line such as "NSpid:\t812\t1". Returns how many there are. */
+static int columns(const char *line, pid_t all[PID_CHAIN])
 {
-    long v = 0;
     char *end;
     int n = 0;
-    for (;; line = end, n++) {
+    for (; n < PID_CHAIN; line = end, n++) {
         long next = strtol(line, &end, 10);
         if (end == line)
             break;
-        v = next;
+        all[n] = (pid_t)next;
     }
-    if (columns)
-        *columns = n;
-    return v;
+    return n;
+}
+
+static pid_t last_column(const char *line)
+{
+    pid_t all[PID_CHAIN] = {0};
+    int n = columns(line, all);
+    return n ? all[n - 1] : 0;
 }
 
 static const char *value_of(const char *text, const char *key)
@@ -53,9 +57,10 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret)
     if (r < 0)
         return r;
     struct proc_status s = {0};
-    s.vpid = (pid_t)last_column(value_of(text, "NSpid"), &s.depth);
-    s.vgroup = (pid_t)last_column(value_of(text, "NSpgid"), NULL);
-    s.vsession = (pid_t)last_column(value_of(text, "NSsid"), NULL);
+    s.depth = columns(value_of(text, "NSpid"), s.chain);
+    s.vpid = s.depth ? s.chain[s.depth - 1] : 0;
+    s.vgroup = last_column(value_of(text, "NSpgid"));
+    s.vsession = last_column(value_of(text, "NSsid"));
     s.parent = (pid_t)strtol(value_of(text, "PPid"), NULL, 10);
     s.process = (pid_t)strtol(value_of(text, "Tgid"), NULL, 10);
     s.tracer = (pid_t)strtol(value_of(text, "TracerPid"), NULL, 10);

@@ -7,9 +7,12 @@
 
 #include "base/error.h"
 
+#define PID_CHAIN 33 /* the kernel nests 32 of them */
+
 struct proc_status {
     pid_t vpid, vgroup, vsession; /* in the innermost pid namespace */
     int depth;                    /* pid namespaces it is in */
+    pid_t chain[PID_CHAIN];       /* its pid in each of them, from ours on */
     pid_t parent;                 /* ours; 0: outside */
     pid_t process;                /* thread group, ours */
     pid_t tracer;                 /* ours; 0: nobody */

@@ -102,6 +102,16 @@ static void refuse(struct dump *d, const struct task *t)
                 kinds[k].what, t->shared[k]->vpid, t->shared[k]->stat.comm);
 }
 
+/* unshare(2) in a thread. */
+static void check_threads(struct dump *d, const struct task *t)
+{
+    for (size_t i = 1; i < t->thread_count; i++)
+        for (size_t k = SHARE_FILES; k <= SHARE_DIRECTORIES; k++)
+            if (syscall(SYS_kcmp, t->pid, t->threads[i].puppet.tid, kinds[k].type, 0, 0) > 0)
+                dump_refuse(d, t, "has a thread (%d) that does not share %s with the others",
+                            t->threads[i].puppet.vtid, kinds[k].what);
+}
+
 int dump_find_sharing(struct dump *d, struct error *)
 {
     struct task **live = arena_array_of(d->arena, struct task *, d->tree.count);
@@ -113,6 +123,7 @@ int dump_find_sharing(struct dump *d, struct error *)
         find_kind(live, count, k);
     for (size_t i = 0; i < d->tree.count; i++) {
         const struct task *t = &d->tree.tasks[i];
+        check_threads(d, t);
         if (!sharing_is_sound(&d->tree, t))
             refuse(d, t);
     }

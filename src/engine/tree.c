@@ -134,16 +134,14 @@ static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *er
     return fill_threads(d, t, err);
 }
 
-static int check_namespace(struct dump *d, struct error *err)
+/* Whoever lives in a pid namespace of its own goes by its pid in the container, so that the tree is
+ * one; namespaces.c refuses it. */
+static void number_nested(const struct dump *d, struct tree *seen)
 {
-    int depth = d->tree.tasks[0].status.depth;
-    for (size_t i = 0; i < d->tree.count; i++)
-        if (d->tree.tasks[i].status.depth != depth)
-            return error_set(err, ENOTSUP,
-                             "process %d (%s) of container %s lives in a pid namespace of its own, "
-                             "which firn cannot save yet",
-                             d->tree.tasks[i].vpid, d->tree.tasks[i].stat.comm, d->options.name);
-    return 0;
+    const struct task *init = tree_find_pid(seen, d->options.init);
+    for (size_t i = 0; init && i < seen->count; i++)
+        if (seen->tasks[i].status.depth > init->status.depth)
+            seen->tasks[i].vpid = seen->tasks[i].status.chain[init->status.depth - 1];
 }
 
 /* Depth first from `parent`, so that parents stand before children. */
@@ -183,6 +181,7 @@ int dump_tree(struct dump *d, struct error *err)
         r = fill_task(d, pids[i], &found[i], err);
     if (r < 0)
         return r;
+    number_nested(d, &seen);
     for (size_t i = 0; i < m.count; i++) {
         const struct task *p = tree_find_pid(&seen, found[i].status.parent);
         found[i].parent = p ? p->vpid : 0;
@@ -200,5 +199,5 @@ int dump_tree(struct dump *d, struct error *err)
             order(found, m.count, found[i].vpid, &d->tree);
         }
     link_parents(&d->tree);
-    return check_namespace(d, err);
+    return 0;
 }

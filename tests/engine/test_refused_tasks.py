@@ -1,0 +1,43 @@
+"""States of processes and threads that cannot be checkpointed are refused by name, and the program
+does not notice."""
+
+from harness.case import check, equal
+
+# The argument of the guest, and what the refusal says of whom.
+STATES = {
+    "uts": "process 2 (refused-tasks) of container guest has a UTS namespace of its own",
+    "ipc": "process 2 (refused-tasks) of container guest has an IPC namespace of its own",
+    "net": "process 2 (refused-tasks) of container guest has a network namespace of its own",
+    "mount": "process 2 (refused-tasks) of container guest has a mount namespace of its own",
+    "cgroup": "process 2 (refused-tasks) of container guest has a cgroup namespace of its own",
+    "user": "process 2 (refused-tasks) of container guest has a user namespace of its own",
+    "pid": "process 3 (refused-tasks) of container guest has a pid namespace of its own",
+    "time": "process 2 (refused-tasks) of container guest has a time namespace for its children",
+    "strict": "process 2 of container guest is in strict seccomp mode",
+    "across": "process 3 (refused-tasks) of container guest shares its table of descriptors with "
+              "process 1 (refused-tasks), which is neither its parent",
+    "thread-files": "process 1 (refused-tasks) of container guest has a thread (2) that does not "
+                    "share its table of descriptors",
+    "thread-directory": "process 1 (refused-tasks) of container guest has a thread (2) that does "
+                        "not share its working directory",
+    "thread-net": "process 1 (refused-tasks) of container guest has a thread with a network "
+                  "namespace of its own",
+    "traced": "process 2 (refused-tasks) of container guest is traced by process",
+}
+
+
+def make_test(state, words):
+    def test(t):
+        t.firn("run", "-d", "--name", "guest", "--privileged", "guests", "/guests/refused-tasks",
+               state)
+        t.wait_for_log("guest", "ready")
+        failed = t.fails("container", "checkpoint", "guest")
+        check(words in failed.err, f"the refusal does not say {words!r}: {failed.err}")
+        equal(t.status("guest"), "running", "the state of the container")
+        t.firn("kill", "-s", "USR1", "guest")
+        t.wait_for_log("guest", "ok 1")
+    return test
+
+
+for STATE, WORDS in STATES.items():
+    globals()["test_" + STATE.replace("-", "_")] = make_test(STATE, WORDS)

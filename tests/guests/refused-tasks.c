@@ -1,0 +1,163 @@
+/* Has a child, or a thread, in a state that a checkpoint cannot keep; the argument says which. The
+ * checkpoint must be refused, and this program must not notice. */
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+
+#include "guest.h"
+
+static pid_t child;
+
+/* ---- what becomes of the child ---- */
+
+static void rest(void)
+{
+    for (;;)
+        pause();
+}
+
+static int unshare_uts(void)
+{
+    return unshare(CLONE_NEWUTS);
+}
+
+static int unshare_ipc(void)
+{
+    return unshare(CLONE_NEWIPC);
+}
+
+static int unshare_net(void)
+{
+    return unshare(CLONE_NEWNET);
+}
+
+static int unshare_mount(void)
+{
+    return unshare(CLONE_NEWNS);
+}
+
+static int unshare_cgroup(void)
+{
+    return unshare(CLONE_NEWCGROUP);
+}
+
+static int unshare_user(void)
+{
+    return unshare(CLONE_NEWUSER);
+}
+
+/* Its child is init there. */
+static int unshare_pid(void)
+{
+    if (unshare(CLONE_NEWPID) < 0)
+        return -1;
+    pid_t inner = fork();
+    if (inner == 0)
+        rest();
+    return inner > 0 ? 0 : -1;
+}
+
+static int unshare_time(void)
+{
+    return unshare(CLONE_NEWTIME);
+}
+
+static int be_strict(void)
+{
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+}
+
+/* The grandchild shares with us what the child does not. */
+static int share_across(void)
+{
+    pid_t inner = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (inner == 0)
+        rest();
+    return inner > 0 ? unshare(CLONE_FILES) : -1;
+}
+
+/* ---- and of a thread ---- */
+
+static void *thread_of(void *context)
+{
+    if (unshare((int)(intptr_t)context) < 0)
+        _exit(1);
+    child = (pid_t)syscall(SYS_gettid);
+    rest();
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    int (*become)(void);
+    int clone_flags, thread_flags;
+} states[] = {
+    {"uts", unshare_uts, 0, 0},
+    {"ipc", unshare_ipc, 0, 0},
+    {"net", unshare_net, 0, 0},
+    {"mount", unshare_mount, 0, 0},
+    {"cgroup", unshare_cgroup, 0, 0},
+    {"user", unshare_user, 0, 0},
+    {"pid", unshare_pid, 0, 0},
+    {"time", unshare_time, 0, 0},
+    {"strict", be_strict, 0, 0},
+    {"across", share_across, CLONE_FILES, 0},
+    {"thread-files", NULL, 0, CLONE_FILES},
+    {"thread-directory", NULL, 0, CLONE_FS},
+    {"thread-net", NULL, 0, CLONE_NEWNET},
+    {"traced", NULL, 0, 0},
+};
+
+static void make_child(int (*become)(void), int flags)
+{
+    int ready[2];
+    char c = '-';
+    guest_need(pipe(ready) == 0, "a pipe");
+    child = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        if (become && become != be_strict && become() < 0)
+            _exit(1);
+        if (write(ready[1], "+", 1) != 1)
+            _exit(2);
+        if (become == be_strict && become() < 0)
+            _exit(3);
+        for (char d; become == be_strict && read(ready[0], &d, 1) == 1;)
+            ;
+        rest();
+    }
+    guest_need(child > 0 && read(ready[0], &c, 1) == 1 && c == '+', "a child");
+    guest_sleep(50 * MILLISECOND);
+}
+
+static void make(size_t i)
+{
+    pthread_t thread;
+    if (!states[i].thread_flags) {
+        make_child(states[i].become, states[i].clone_flags);
+        if (strcmp(states[i].name, "traced") == 0)
+            guest_need(ptrace(PTRACE_SEIZE, child, 0, 0) == 0, "a tracer");
+        return;
+    }
+    guest_need(pthread_create(&thread, NULL, thread_of, (void *)(intptr_t)states[i].thread_flags) ==
+                   0,
+               "a thread");
+    while (!*(volatile pid_t *)&child)
+        guest_sleep(MILLISECOND);
+}
+
+static void verify(void)
+{
+    guest_check(child > 0 && syscall(SYS_tkill, child, 0) == 0, "%d is gone", child);
+}
+
+int main(int argc, char **argv)
+{
+    size_t i = 0;
+    while (argc > 1 && i < COUNT_OF(states) && strcmp(argv[1], states[i].name) != 0)
+        i++;
+    guest_need(argc > 1 && i < COUNT_OF(states), "what is not known");
+    make(i);
+    guest_serve(verify);
+}
