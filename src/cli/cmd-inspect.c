@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/strv.h"
 #include "cli/commands.h"
+#include "cli/network-report.h"
 #include "cli/report.h"
 #include "container/container.h"
 #include "container/image-report.h"
@@ -24,7 +25,8 @@ static const struct option table[] = {
      .help = "Act on the latest container firn is aware of"},
     {"size", 's', OPTION_BOOL, INSPECT(size), .help = "Display total file size"},
     {"type", 't', OPTION_STRING, INSPECT(type), "string",
-     "Specify inspect-object type (\"all\"|\"container\"|\"image\"|\"volume\")", .initial = "all"},
+     "Specify inspect-object type (\"all\"|\"container\"|\"image\"|\"network\"|\"volume\")",
+     .initial = "all"},
     {0},
 };
 
@@ -49,6 +51,12 @@ static int inspect_volume(struct call *call, const char *name, struct json **ret
     return volume_report_inspect(call->firn, name, ret, err);
 }
 
+static int inspect_network(struct call *call, const char *name, struct json **ret,
+                           struct error *err)
+{
+    return network_report_inspect(call->firn, name, ret, err);
+}
+
 static const struct kind {
     const char *name;
     int (*find)(struct call *, const char *name, struct json **ret, struct error *);
@@ -57,6 +65,7 @@ static const struct kind {
     {"container", inspect_container, "no such container %s"},
     {"image", inspect_image, "%s: image not known"},
     {"volume", inspect_volume, "no such volume %s"},
+    {"network", inspect_network, "network %s: no such network"},
 };
 
 static int find(struct call *call, const char *type, const char *name, struct json **ret,
@@ -148,14 +157,14 @@ static int run(struct call *call, struct error *err)
     if (!known)
         return error_kind_set(err, ERROR_USAGE,
                               "invalid type \"%s\": must be \"image\", \"container\", "
-                              "\"volume\", or \"all\"",
+                              "\"volume\", \"network\", or \"all\"",
                               o->type);
     return run_type(call, o->type, err);
 }
 
 const struct command command_inspect = {
     .paths = {"inspect"},
-    .usage = "[options] {CONTAINER|IMAGE|VOLUME} [...]",
+    .usage = "[options] {CONTAINER|IMAGE|NETWORK|VOLUME} [...]",
     .help = "Display the configuration of object denoted by ID",
     .options = table,
     .options_size = sizeof(struct inspect_options),
@@ -208,4 +217,19 @@ const struct command command_volume_inspect = {
     .options_size = sizeof(struct inspect_options),
     .args_most = ARGS_ANY,
     .run = run_volume,
+};
+
+static int run_network(struct call *call, struct error *err)
+{
+    return run_type(call, "network", err);
+}
+
+const struct command command_network_inspect = {
+    .paths = {"network inspect"},
+    .usage = "[options] NETWORK [NETWORK...]",
+    .help = "Inspect network",
+    .options = table,
+    .options_size = sizeof(struct inspect_options),
+    .args_most = ARGS_ANY,
+    .run = run_network,
 };

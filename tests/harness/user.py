@@ -1,5 +1,6 @@
 """Ordinary users made for a test, and the tests run as one of them."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -95,6 +96,20 @@ def copy_build(build, program, to):
     subprocess.run(["chmod", "-R", "a+rX", to], check=True)
 
 
+@contextlib.contextmanager
+def open_tun():
+    """/dev/net/tun as udev makes it, for the time of the tests."""
+    path = "/dev/net/tun"
+    before = os.stat(path).st_mode & 0o777 if os.path.exists(path) else None
+    try:
+        if before is not None:
+            os.chmod(path, 0o666)
+        yield
+    finally:
+        if before is not None:
+            os.chmod(path, before)
+
+
 def run_tests(options, program):
     """The tests chosen by `options` as a new user, inside of his namespaces: so they see his
     mounts, and may remove files of his subordinate users. Returns the exit code."""
@@ -108,7 +123,7 @@ def run_tests(options, program):
         copy_build(options.build, program, place)
         with open(results, "w", encoding="utf-8"):
             os.chmod(results, 0o666)
-        with User(f"firn-test-{os.getpid()}") as user:
+        with open_tun(), User(f"firn-test-{os.getpid()}") as user:
             code = user.run(f"{place}/build/firn", "unshare", f"{place}/tests/run",
                             "--build", f"{place}/build", "--results", results,
                             "--prefix", options.prefix or "user/",
