@@ -31,11 +31,13 @@ struct http {
     struct MHD_Daemon *daemon;
     struct watch watch; /* the library's epoll descriptor */
     struct orphans orphans;
+    struct exchange *exchanges;
 };
 
 /* A request and its answer. */
 struct exchange {
     struct http *http;
+    struct exchange *next, **before; /* in http.exchanges */
     struct MHD_Connection *connection;
     struct request request;
     enum http_body body_kind;
@@ -121,6 +123,9 @@ static void close_fd(struct exchange *x, struct watch *w, int *fd)
 
 static void exchange_free(struct exchange *x)
 {
+    *x->before = x->next;
+    if (x->next)
+        x->next->before = x->before;
     loop_forget(x->http->options.loop, &x->client_watch);
     /* An upload that breaks off is an error also where what came can be read. */
     if (x->work.body_fd >= 0 && x->work.pid)
@@ -307,16 +312,24 @@ static bool read_head(struct exchange *x)
     return true;
 }
 
+/* Of a connection that was handed over; it is closed. */
+static void hand_back(struct exchange *x)
+{
+    struct MHD_UpgradeResponseHandle *handle = x->upgraded;
+    x->upgraded = NULL;
+    if (handle)
+        MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    else
+        resume(x);
+}
+
 /* The connection was handed over and the process that had it has ended. */
 static void end_hijack(struct exchange *x)
 {
     loop_forget(x->http->options.loop, &x->control_watch);
     x->client_gone = true;
     collect(x);
-    if (x->upgraded)
-        MHD_upgrade_action(x->upgraded, MHD_UPGRADE_ACTION_CLOSE);
-    else
-        resume(x);
+    hand_back(x);
 }
 
 static void on_control(void *context, uint32_t events)
@@ -457,7 +470,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct exchange *x = xcalloc(1, sizeof(*x));
-    x->http = context;
+    struct http *h = x->http = context;
+    x->next = h->exchanges;
+    x->before = &h->exchanges;
+    if (x->next)
+        x->next->before = &x->next;
+    h->exchanges = x;
     x->request.target = xstrdup(target);
     x->work = (struct http_work)HTTP_WORK_INIT;
     x->client_watch = WATCH_INIT(on_client_gone, x);
@@ -515,8 +533,22 @@ int http_open(const struct http_options *o, struct http **ret, struct error *err
     return 0;
 }
 
+/* The library ends nothing that is suspended. */
+static void abandon(struct exchange *x)
+{
+    x->client_gone = true;
+    cancel(x);
+    hand_back(x);
+}
+
 void http_close(struct http *h)
 {
+    struct exchange *next;
+    for (struct exchange *x = h->exchanges; x; x = next) {
+        next = x->next;
+        abandon(x);
+    }
+    MHD_run(h->daemon);
     loop_forget(h->options.loop, &h->watch);
     MHD_stop_daemon(h->daemon);
     free(h->orphans.pids);

@@ -3,4 +3,12 @@
 
 #include "api/route.h"
 
+extern const struct route checkpoint_routes[];
+extern const struct route containers_list_routes[];
+extern const struct route containers_logs_routes[];
+extern const struct route containers_routes[];
+extern const struct route containers_wait_routes[];
+extern const struct route exec_routes[];
+extern const struct route images_routes[];
+extern const struct route images_transfer_routes[];
 extern const struct route system_routes[];

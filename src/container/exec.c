@@ -107,10 +107,13 @@ int exec_cleanup(struct container *c, const char *session_id, struct error *err)
     if (!is_sha256_hex(session_id))
         return error_kind_set(err, ERROR_USAGE, "\"%s\" is no exec session id", session_id);
     _cleanup_free_ char *directory = session_directory(c, session_id);
+    _cleanup_free_ char *record = path_join(directory, "session.json");
+    if (path_exists(record))
+        return 0; /* its maker asks for the exit code later, see session.h */
     return remove_tree(directory, err);
 }
 
-static int check(struct container *c, const struct exec_options *o, struct error *err)
+int exec_check(struct container *c, const struct exec_options *o, struct error *err)
 {
     if (!strv_length(o->command))
         return error_kind_set(err, ERROR_STATE,
@@ -127,8 +130,8 @@ static int check(struct container *c, const struct exec_options *o, struct error
     return 0;
 }
 
-static int prepare(struct container *c, const struct exec_options *o, struct monitor_exec *e,
-                   char **ret_process_file, struct error *err)
+int exec_prepare(struct container *c, const struct exec_options *o, struct monitor_exec *e,
+                 char **ret_process_file, struct error *err)
 {
     _cleanup_json_ struct json *process = NULL;
     int r = make_process(c, o, &process, err);
@@ -167,7 +170,7 @@ static int follow(const struct exec_options *o, const struct monitor_exec *e,
 int container_exec(struct container *c, const struct exec_options *options, int *ret_code,
                    char **ret_session, struct error *err)
 {
-    int r = check(c, options, err);
+    int r = exec_check(c, options, err);
     if (r < 0)
         return r;
     char id[ID_HEX_SIZE];
@@ -182,7 +185,7 @@ int container_exec(struct container *c, const struct exec_options *options, int 
     };
     struct monitor_session session = {-1, -1, -1};
     pid_t pid = 0;
-    r = prepare(c, options, &e, &process_file, err);
+    r = exec_prepare(c, options, &e, &process_file, err);
     if (r == 0)
         r = monitor_exec_start(c, &e, &session, err);
     if (r == 0)

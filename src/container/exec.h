@@ -26,3 +26,13 @@ int container_exec(struct container *c, const struct exec_options *options, int 
 
 /* Removes what an ended session left. */
 int exec_cleanup(struct container *c, const char *session_id, struct error *err);
+
+/* ---- for session.c ---- */
+
+struct monitor_exec;
+/* Is the container running, and is there a command? */
+int exec_check(struct container *c, const struct exec_options *o, struct error *err);
+/* Makes the session's directory and what conmon reads there; fills in e->process_file, whose text
+ * is *ret_process_file (the caller frees). */
+int exec_prepare(struct container *c, const struct exec_options *o, struct monitor_exec *e,
+                 char **ret_process_file, struct error *err);

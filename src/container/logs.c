@@ -40,6 +40,7 @@ static void print(struct reader *r, const struct log_line *line)
 {
     const struct logs_options *o = r->options;
     int fd = line->is_stderr ? o->stderr_fd : o->stdout_fd;
+    int written = 0;
     _cleanup_buf_ struct buf b = {0};
     if (!r->in_line && o->prefix)
         buf_add_string(&b, o->prefix);
@@ -51,8 +52,11 @@ static void print(struct reader *r, const struct log_line *line)
     if (!line->partial)
         buf_add_char(&b, '\n');
     r->in_line = line->partial;
-    if (fd >= 0 && write_full(fd, b.data, b.size) < 0)
-        r->reader_gone = true;
+    if (o->write)
+        written = o->write(o->context, line->is_stderr, b.data, b.size);
+    else if (fd >= 0)
+        written = write_full(fd, b.data, b.size);
+    r->reader_gone |= written < 0;
 }
 
 static void handle(struct reader *r, const char *text, size_t size)
