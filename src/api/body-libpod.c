@@ -302,6 +302,7 @@ const struct body_field body_libpod[] = {
     {"userns", BODY_CUSTOM, .set = set_userns},
     {"utsns", BODY_CUSTOM, .set = set_uts},
     {"volumes", BODY_CUSTOM, .set = set_volumes},
+    {"volatile", BODY_IGNORED}, /* of the writable layer: how it is synced */
     {"work_dir", BODY_STRING, BODY_FIELD(workdir)},
     {0},
 };
