@@ -211,6 +211,13 @@ static int read_stdio(const struct container *c, struct json **ret, struct error
     return js_parse_file(path, ret, err);
 }
 
+static void read_mounts(const struct container *c, struct buf *ret)
+{
+    _cleanup_free_ char *path = container_run_path(c, "mounts");
+    if (path_exists(path) && file_read(path, ret, NULL) < 0)
+        buf_clear(ret);
+}
+
 static enum unix_outside unix_policy(const char *word)
 {
     return word && strcmp(word, "close") == 0       ? UNIX_OUTSIDE_CLOSE
@@ -250,7 +257,8 @@ static int checkpoint_running(struct job *job, struct container *c,
         return r;
     struct watch watch = {.job = job};
     _cleanup_free_ char *cgroup = cgroup_freezer_directory(c, &(bool){false});
-    _cleanup_buf_ struct buf filter = {0};
+    _cleanup_buf_ struct buf filter = {0}, mounts = {0};
+    read_mounts(c, &mounts);
     seccomp_filter_read(c, &filter);
     struct dump_options o = {
         .init = status->init.pid,
@@ -258,6 +266,7 @@ static int checkpoint_running(struct job *job, struct container *c,
         .cgroup = cgroup,
         .runtime_filter = filter.data,
         .runtime_filter_size = filter.size,
+        .mounts = mounts.data,
         .stdio = {js_text(js_at(stdio, 0)), js_text(js_at(stdio, 1)), js_text(js_at(stdio, 2))},
         .tcp_established = q->options->tcp_established,
         .tcp_close = q->options->tcp_close,

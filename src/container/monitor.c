@@ -277,6 +277,17 @@ static int write_descriptors(struct container *c, pid_t pid, struct error *err)
     return js_write_file(path, list, 0600, err);
 }
 
+/* What a checkpoint compares with: the container may mount things later. */
+static int write_mounts(struct container *c, pid_t pid, struct error *err)
+{
+    char from[64];
+    _cleanup_buf_ struct buf text = {0};
+    _cleanup_free_ char *path = container_run_path(c, "mounts");
+    snprintf(from, sizeof(from), "/proc/%d/mountinfo", (int)pid);
+    int r = file_read(from, &text, err);
+    return r < 0 ? r : file_write_atomic(path, text.data, text.size, 0600, false, err);
+}
+
 /* The record that everything about the running container is derived from comes last. */
 static int write_process(struct container *c, pid_t pid, struct error *err)
 {
@@ -302,6 +313,8 @@ int monitor_create(struct container *c, pid_t *ret_pid, struct error *err)
         r = read_pid(&l, &pid, err);
     if (r == 0)
         r = write_descriptors(c, pid, err);
+    if (r == 0)
+        r = write_mounts(c, pid, err);
     if (r == 0)
         r = write_process(c, pid, err);
     if (r < 0)

@@ -18,6 +18,7 @@
 #include "engine/filter-check.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
+#include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/sharing.h"
 
@@ -155,6 +156,7 @@ static const struct dump_step judging[] = {
     {"refuse sockets that lead outside", unix_sockets_settle, IF_COMPLETE},
     {"find what epoll instances watch", epoll_settle, IF_COMPLETE},
     {"find what inotify instances watch", inotify_settle, IF_COMPLETE},
+    {"refuse mounts of its own", dump_check_mounts, ALWAYS},
     {"look at System V objects", dump_ipc, IF_COMPLETE},
     {"look at message queues", mqueues_look, IF_COMPLETE},
     {"hold the TCP connections", tcp_streams_hold, IF_ALL_WELL},

@@ -53,6 +53,8 @@ struct dump_options {
      * filters to real root only. Size 0: not known. */
     const void *runtime_filter;
     size_t runtime_filter_size;
+    /* What stood in init's mountinfo (proc(5)) when the runtime had made it; NULL: not known. */
+    const char *mounts;
     /* Established TCP connections: kept as they are, or closed in the checkpoint; with neither they
      * are refused. */
     bool tcp_established, tcp_close;

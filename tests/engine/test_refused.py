@@ -88,3 +88,25 @@ def test_dry_run(t):
     t.fails("container", "restore", "guest", err="running")
     t.firn("kill", "-s", "USR1", "guest")
     t.wait_for_log("guest", "ok 1")
+
+
+def test_mounts_of_its_own(t):
+    """Added, removed and changed mounts are told, and when they are as they were nothing is."""
+    def inside(*command):
+        t.firn("exec", "box", *command)
+
+    t.firn("run", "-d", "--name", "box", "--cap-add", "ALL", "--security-opt",
+           "seccomp=unconfined", "--tmpfs", "/own:noexec", "busybox", "sleep", "1000")
+    inside("mkdir", "/here")
+    inside("mount", "-t", "tmpfs", "none", "/here")
+    inside("mount", "-o", "bind,remount,exec", "/own")
+    failed = t.fails("container", "checkpoint", "box").err
+    for word in ("container box has mounted tmpfs at /here", "has mounted /own again, as rw,"):
+        check(word in failed, f"'{word}' is not in {failed}")
+    inside("umount", "/here")
+    inside("mount", "-o", "bind,remount,noexec,nosuid,nodev", "/own")
+    t.firn("container", "checkpoint", "box")
+    t.firn("container", "restore", "box")
+    inside("umount", "/own")
+    failed = t.fails("container", "checkpoint", "box").err
+    check("container box has unmounted /own" in failed, failed)
