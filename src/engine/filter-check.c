@@ -5,7 +5,10 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+
+#include "engine/kernel.h"
 
 /* ---- the machine, see Documentation/networking/filter.rst in the kernel ---- */
 
@@ -162,27 +165,57 @@ static int check_runtime_filter(const struct dump *d, struct error *err)
     return 0;
 }
 
+static int strict(const struct dump *d, const struct task *t, struct error *err)
+{
+    return error_set(err, EPERM, "process %d (%s) of container %s is in strict seccomp mode",
+                     t->vpid, t->stat.comm, d->options.name);
+}
+
+static int check_thread(const struct dump *d, const struct task *t, const struct thread *th,
+                        struct error *err)
+{
+    int count = th->status.seccomp_filters;
+    if (th->status.seccomp == 0)
+        return 0;
+    if (th->status.seccomp == SECCOMP_MODE_STRICT)
+        return strict(d, t, err);
+    if (count == 1 && d->options.runtime_filter_size)
+        return 0;
+    return error_set(err, EPERM,
+                     "process %d (%s) of container %s has %s, and only root may read those "
+                     "(CAP_SYS_ADMIN in the initial user namespace)",
+                     t->vpid, t->stat.comm, d->options.name,
+                     count > 1 ? "installed seccomp filters of its own"
+                               : "a seccomp filter that the runtime keeps no copy of");
+}
+
+/* System calls from most places become a signal, ours too. Kernels before 6.4 do not tell. */
+static int check_dispatch(const struct dump *d, const struct task *t, const struct thread *th,
+                          struct error *err)
+{
+    struct firn_dispatch_configuration c = {0};
+    if (ptrace((enum __ptrace_request)FIRN_PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, th->puppet.tid,
+               sizeof(c), &c) < 0 ||
+        !c.mode)
+        return 0;
+    return error_set(err, ENOTSUP,
+                     "process %d (%s) of container %s has its system calls dispatched to itself "
+                     "(PR_SET_SYSCALL_USER_DISPATCH, as Wine does), which firn cannot save yet",
+                     t->vpid, t->stat.comm, d->options.name);
+}
+
 int dump_check_filters(struct dump *d, struct error *err)
 {
-    bool checked = d->freezer.seccomp_suspended;
+    bool any = false;
+    int r = 0;
     for (size_t i = 0; i < d->tree.count; i++)
-        for (size_t j = 0; !d->freezer.seccomp_suspended && j < d->tree.tasks[i].thread_count;
-             j++) {
+        for (size_t j = 0; r == 0 && j < d->tree.tasks[i].thread_count; j++)
+            r = check_dispatch(d, &d->tree.tasks[i], &d->tree.tasks[i].threads[j], err);
+    for (size_t i = 0; !d->freezer.seccomp_suspended && i < d->tree.count; i++)
+        for (size_t j = 0; r == 0 && j < d->tree.tasks[i].thread_count; j++) {
             const struct task *t = &d->tree.tasks[i];
-            int count = t->threads[j].status.seccomp_filters;
-            if (t->threads[j].status.seccomp == 0)
-                continue;
-            if (count != 1 || !d->options.runtime_filter_size)
-                return error_set(err, EPERM,
-                                 "process %d of container %s has %s, and only root may read those "
-                                 "(CAP_SYS_ADMIN in the initial user namespace)",
-                                 t->vpid, d->options.name,
-                                 count > 1 ? "installed seccomp filters of its own"
-                                           : "a seccomp filter that the runtime keeps no copy of");
-            int r = checked ? 0 : check_runtime_filter(d, err);
-            if (r < 0)
-                return r;
-            checked = true;
+            r = check_thread(d, t, &t->threads[j], err);
+            any |= t->threads[j].status.seccomp != 0;
         }
-    return 0;
+    return r == 0 && any ? check_runtime_filter(d, err) : r;
 }

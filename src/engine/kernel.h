@@ -19,6 +19,11 @@ struct firn_rseq_configuration {
     __u32 pad;
 };
 
+#define FIRN_PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+struct firn_dispatch_configuration {
+    __u64 mode, selector, offset, length;
+};
+
 #define FIRN_PTRACE_SECCOMP_GET_METADATA 0x420d
 struct firn_seccomp_metadata {
     __u64 filter_off;

@@ -13,7 +13,8 @@ STATES = {
     "user": "process 2 (refused-tasks) of container guest has a user namespace of its own",
     "pid": "process 3 (refused-tasks) of container guest has a pid namespace of its own",
     "time": "process 2 (refused-tasks) of container guest has a time namespace for its children",
-    "strict": "process 2 of container guest is in strict seccomp mode",
+    "dispatch": "process 2 (refused-tasks) of container guest has its system calls dispatched",
+    "strict": "process 2 (refused-tasks) of container guest is in strict seccomp mode",
     "across": "process 3 (refused-tasks) of container guest shares its table of descriptors with "
               "process 1 (refused-tasks), which is neither its parent",
     "thread-files": "process 1 (refused-tasks) of container guest has a thread (2) that does not "

@@ -64,6 +64,13 @@ static int unshare_time(void)
     return unshare(CLONE_NEWTIME);
 }
 
+/* Dispatched to a handler: all but what the selector lets pass, which is all. */
+static int dispatch(void)
+{
+    static char selector;
+    return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector);
+}
+
 static int be_strict(void)
 {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
@@ -102,6 +109,7 @@ static const struct {
     {"user", unshare_user, 0, 0},
     {"pid", unshare_pid, 0, 0},
     {"time", unshare_time, 0, 0},
+    {"dispatch", dispatch, 0, 0},
     {"strict", be_strict, 0, 0},
     {"across", share_across, CLONE_FILES, 0},
     {"thread-files", NULL, 0, CLONE_FILES},

@@ -74,8 +74,8 @@ static int restore(struct revival *v, struct error *err)
     const TaskCoreEntry *tc = v->thread->core->tc;
     struct batch *b = v->batch;
     batch_call(b, "set its personality", SYS_personality, tc->personality);
-    if (tc->child_subreaper)
-        batch_call(b, "adopt orphans", SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+    /* Whoever has got orphans back is one until here. */
+    batch_call(b, "adopt orphans", SYS_prctl, PR_SET_CHILD_SUBREAPER, tc->child_subreaper);
     if (v->task->mm && v->task->mm->thp_disabled)
         batch_call(b, "switch off huge pages", SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
     for (uint32_t bit = 1; bit && bit <= tc->membarrier_registration_mask; bit <<= 1)

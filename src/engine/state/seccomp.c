@@ -70,8 +70,8 @@ static int take(struct look *l, void *asked, struct error *err)
     if (l->thread->status.seccomp == 0)
         return 0;
     if (l->thread->status.seccomp != SECCOMP_MODE_FILTER)
-        return error_set(err, ENOTSUP, "process %d of container %s is in strict seccomp mode",
-                         l->task->vpid, l->dump->options.name);
+        return error_set(err, ENOTSUP, "process %d (%s) of container %s is in strict seccomp mode",
+                         l->task->vpid, l->task->stat.comm, l->dump->options.name);
     SeccompFilter chain[FILTERS_MAX];
     uint64_t count = 0;
     int r = 0;
