@@ -9,24 +9,29 @@
 #include "base/alloc.h"
 #include "engine/stage.h"
 
-#define CALLS_SIZE (BATCH_CALLS_MAX * sizeof(struct remote_call))
-#define DATA_SIZE  (STAGE_DATA_SIZE - CALLS_SIZE)
-#define MAY_FAIL   (1ull << 63)
-
-static remote_addr calls_at(const struct batch *b)
-{
-    return b->puppet->stage.data;
-}
+#define MAY_FAIL (1ull << 63)
+/* One call for so many bytes of the stage: an eighth of it holds calls. */
+#define BYTES_PER_CALL (STAGE_DATA_SIZE / BATCH_CALLS_MAX)
 
 static remote_addr data_at(const struct batch *b)
 {
-    return calls_at(b) + CALLS_SIZE;
+    return b->at + b->calls_max * sizeof(struct remote_call);
 }
 
 void batch_start(struct batch *b, struct puppet *p)
 {
+    batch_start_share(b, p, 0, 1);
+}
+
+void batch_start_share(struct batch *b, struct puppet *p, size_t index, size_t shares)
+{
+    size_t size = (STAGE_DATA_SIZE / shares) & ~63ull;
     b->puppet = p;
-    b->data = xmalloc(DATA_SIZE);
+    b->at = p->stage.data + index * size;
+    b->calls_max = size / BYTES_PER_CALL;
+    b->room = size - b->calls_max * sizeof(struct remote_call);
+    b->data = xmalloc(b->room);
+    b->running = false;
     b->pending.code = 0;
     batch_reset(b);
 }
@@ -45,13 +50,13 @@ void batch_free(struct batch *b)
 
 bool batch_fits(const struct batch *b, size_t calls, size_t bytes)
 {
-    return b->count + calls <= BATCH_CALLS_MAX && b->used + bytes + 16 * calls <= DATA_SIZE;
+    return b->count + calls <= b->calls_max && b->used + bytes + 16 * calls <= b->room;
 }
 
 static size_t add(struct batch *b, uint64_t flags, const char *what, long number,
                   const uint64_t args[6])
 {
-    if (b->count == BATCH_CALLS_MAX) {
+    if (b->count == b->calls_max) {
         if (!b->pending.code)
             error_set(&b->pending, E2BIG, "too many remote calls in one batch");
         return 0;
@@ -76,7 +81,7 @@ size_t batch_try_(struct batch *b, long number, const uint64_t args[6])
 remote_addr batch_room(struct batch *b, size_t size)
 {
     size_t at = (b->used + 15) & ~15ull;
-    if (at + size > DATA_SIZE) {
+    if (at + size > b->room) {
         if (!b->pending.code)
             error_set(&b->pending, E2BIG, "too much data for one batch of remote calls");
         return data_at(b);
@@ -112,7 +117,7 @@ const void *batch_local(const struct batch *b, remote_addr at)
 static int transfer_in(struct batch *b, struct error *err)
 {
     pid_t pid = b->puppet->process;
-    int r = remote_write(pid, calls_at(b), b->calls, b->count * sizeof(b->calls[0]));
+    int r = remote_write(pid, b->at, b->calls, b->count * sizeof(b->calls[0]));
     if (r == 0 && b->used)
         r = remote_write(pid, data_at(b), b->data, b->used);
     return r < 0 ? error_errno(err, -r, "cannot write into process %d", b->puppet->vtid) : 0;
@@ -121,13 +126,13 @@ static int transfer_in(struct batch *b, struct error *err)
 static int transfer_out(struct batch *b, struct error *err)
 {
     pid_t pid = b->puppet->process;
-    int r = remote_read(pid, calls_at(b), b->calls, b->count * sizeof(b->calls[0]));
+    int r = remote_read(pid, b->at, b->calls, b->count * sizeof(b->calls[0]));
     if (r == 0 && b->used)
         r = remote_read(pid, data_at(b), b->data, b->used);
     return r < 0 ? error_errno(err, -r, "cannot read from process %d", b->puppet->vtid) : 0;
 }
 
-static int run(struct batch *b, struct births *births, struct error *err)
+int batch_begin(struct batch *b, struct error *err)
 {
     struct puppet *p = b->puppet;
     if (b->pending.code) {
@@ -140,10 +145,22 @@ static int run(struct batch *b, struct births *births, struct error *err)
     if (r < 0)
         return r;
     struct registers regs = p->saved;
-    registers_set_executor(&regs, p->stage.code, calls_at(b), b->count, p->rescue);
+    registers_set_executor(&regs, p->stage.code, b->at, b->count, p->rescue);
     if (registers_set(p->tid, &regs) < 0)
         return error_set(err, ESRCH, "process %d died while it was being driven", p->vtid);
-    r = puppet_run_to_trap(p, births, err);
+    r = puppet_go(p, err);
+    b->running = r == 0;
+    return r;
+}
+
+static int end(struct batch *b, struct births *births, struct error *err)
+{
+    struct puppet *p = b->puppet;
+    struct registers regs;
+    if (!b->running)
+        return 0;
+    b->running = false;
+    int r = puppet_wait_for_trap(p, births, err);
     if (r == 0)
         r = transfer_out(b, err);
     if (r < 0)
@@ -158,16 +175,24 @@ static int run(struct batch *b, struct births *births, struct error *err)
     return 0;
 }
 
+int batch_end(struct batch *b, struct error *err)
+{
+    return end(b, NULL, err);
+}
+
 int batch_run(struct batch *b, struct error *err)
 {
-    return run(b, NULL, err);
+    int r = batch_begin(b, err);
+    return r < 0 ? r : end(b, NULL, err);
 }
 
 int batch_run_births(struct batch *b, pid_t *born, size_t born_max, size_t *born_count,
                      struct error *err)
 {
     struct births births = {.tids = born, .max = born_max};
-    int r = run(b, &births, err);
+    int r = batch_begin(b, err);
+    if (r == 0)
+        r = end(b, &births, err);
     *born_count = births.count;
     return r;
 }

@@ -26,15 +26,21 @@ struct remote_call {
 
 struct batch {
     struct puppet *puppet;
+    remote_addr at; /* its share of the stage */
+    size_t calls_max, room;
     struct remote_call calls[BATCH_CALLS_MAX];
     const char *what[BATCH_CALLS_MAX]; /* said when the call fails: "cannot <what>" */
     size_t count;
     char *data; /* mirror of the data area behind the calls */
     size_t used;
+    bool running;
     struct error pending; /* a batch that ran because it was full has failed */
 };
 
 void batch_start(struct batch *b, struct puppet *p);
+/* With the share number `index` of `shares` of the stage, so that several threads of a process may
+ * run a batch each at the same time. */
+void batch_start_share(struct batch *b, struct puppet *p, size_t index, size_t shares);
 void batch_free(struct batch *b);
 #define _cleanup_batch_ _cleanup_(batch_free)
 
@@ -58,6 +64,10 @@ bool batch_fits(const struct batch *b, size_t calls, size_t bytes);
 int batch_run(struct batch *b, struct error *err);
 int batch_run_births(struct batch *b, pid_t *born, size_t born_max, size_t *born_count,
                      struct error *err);
+/* The same in two halves, between which others may be driven. After the first has succeeded the
+ * second must follow. */
+int batch_begin(struct batch *b, struct error *err);
+int batch_end(struct batch *b, struct error *err);
 int64_t batch_result(const struct batch *b, size_t index);
 const void *batch_local(const struct batch *b, remote_addr at);
 /* Forgets calls and data. */

@@ -414,24 +414,59 @@ int restore_groups(struct restore *r, struct error *err)
 #define THREAD_FLAGS                                                                               \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
+/* How many are born at one stop of the first. */
+#define BROOD 64
+
+static int check_brood(struct batch *b, const struct thread *threads, size_t count, size_t births,
+                       struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t result = batch_result(b, i);
+        if (result < 0)
+            return error_errno(err, (int)-result, "cannot create thread %d%s",
+                               threads[i].puppet.vtid,
+                               result == -EEXIST ? ", its id is taken" : "");
+    }
+    return births == count ? 0 : error_set(err, EIO, "cannot follow the birth of threads");
+}
+
+static int bear_threads(struct puppet *leader, struct thread *threads, size_t count,
+                        struct batch *b, struct error *err)
+{
+    pid_t tids[BROOD] = {0};
+    size_t births = 0;
+    batch_reset(b);
+    for (size_t i = 0; i < count; i++) {
+        struct clone_args args = {
+            .flags = THREAD_FLAGS,
+            .set_tid = batch_data(b, &threads[i].puppet.vtid, sizeof(pid_t)),
+            .set_tid_size = 1,
+        };
+        batch_try(b, SYS_clone3, batch_data(b, &args, sizeof(args)), sizeof(args));
+    }
+    int n = batch_run_births(b, tids, count, &births, err);
+    if (n == 0)
+        n = check_brood(b, threads, count, births, err);
+    for (size_t i = 0; n == 0 && i < count; i++)
+        n = adopt(leader, tids[i], threads[i].puppet.vtid, true, &threads[i].puppet, err);
+    return n;
+}
+
 int restore_threads(struct restore *r, struct error *err)
 {
-    for (size_t i = 0; i < r->tree.count; i++) {
+    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
+    int n = 0;
+    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
         struct task *t = &r->tree.tasks[i];
-        for (size_t j = 1; t->state != TASK_ZOMBIE && j < t->thread_count; j++) {
-            struct puppet *p = &t->threads[j].puppet;
-            pid_t vtid = p->vtid, tid = 0;
-            struct clone_args args = {
-                .flags = THREAD_FLAGS,
-                .set_tid = (uint64_t)(uintptr_t)&vtid,
-                .set_tid_size = 1,
-            };
-            int n = run_clone(&t->threads[0].puppet, &args, &tid, err);
-            if (n == 0)
-                n = adopt(&t->threads[0].puppet, tid, vtid, true, p, err);
-            if (n < 0)
-                return n;
+        if (t->state == TASK_ZOMBIE || t->thread_count < 2)
+            continue;
+        batch_start(b, &t->threads[0].puppet);
+        for (size_t j = 1; n == 0 && j < t->thread_count; j += BROOD) {
+            size_t left = t->thread_count - j;
+            n = bear_threads(&t->threads[0].puppet, &t->threads[j], left < BROOD ? left : BROOD, b,
+                             err);
         }
+        batch_free(b);
     }
-    return 0;
+    return n;
 }

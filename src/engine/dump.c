@@ -66,7 +66,7 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     struct dump *d = xcalloc(1, sizeof(*d));
     d->options = *options;
     d->arena = arena_new();
-    d->batch = arena_new_of(d->arena, struct batch);
+    d->slots = look_slots_new(d->arena);
     d->fpu = fpu_layout_new(d->arena);
     d->extra = js_object();
     d->root_fd = -1;

@@ -87,7 +87,7 @@ struct dump {
     bool judged;
     bool incomplete; /* a process cannot be looked at: what it holds is not known */
     struct arena *arena;
-    struct batch *batch; /* for whoever is looked at */
+    struct look_slot *slots; /* for those that are looked at */
     const struct fpu_layout *fpu;
     struct freezer freezer;
     struct tree tree;
@@ -156,6 +156,7 @@ int dump_tree(struct dump *d, struct error *err);
 /* Asks a process everything that it can tell: cores, memory map, descriptors. Its registers are
  * back in place when this returns. */
 int dump_look(struct dump *d, struct task *t, struct error *err);
+struct look_slot *look_slots_new(struct arena *arena);
 
 /* engine/descriptors-dump.c */
 int dump_descriptors(struct dump *d, struct task *t, struct error *err);

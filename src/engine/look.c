@@ -11,7 +11,9 @@
 #include "engine/stage.h"
 #include "engine/state.h"
 
-#define PARTS_MAX 16
+#define PARTS_MAX 24
+/* How many threads of a process are asked at the same time. */
+#define LOOK_SLOTS 8
 
 /* A thread that was interrupted inside a restartable sequence continues at the abort handler, as
  * if it had been preempted: after our first remote call the kernel would no longer know. */
@@ -51,60 +53,116 @@ static CoreEntry *new_core(struct dump *d, bool leader)
     return core;
 }
 
-static int run_parts(struct look *l, const struct state_part *const *tables[], size_t table_count,
-                     struct error *err)
+/* A thread that is being asked. */
+struct look_slot {
+    struct batch batch;
+    struct look look;
+    void *asked[PARTS_MAX];
+};
+
+struct look_slot *look_slots_new(struct arena *arena)
 {
-    void *asked[PARTS_MAX] = {0};
+    return arena_array_of(arena, struct look_slot, LOOK_SLOTS);
+}
+
+/* What is asked of a first thread, and of others. */
+static const struct state_part *const *const all_tables[] = {thread_state, process_state,
+                                                             timer_state};
+#define FIRST_THREAD   ARRAY_LEN(all_tables)
+#define FURTHER_THREAD 1
+
+static int begin_look(struct look_slot *s, size_t tables, struct error *err)
+{
+    struct look *l = &s->look;
+    struct thread *th = l->thread;
+    th->core = new_core(l->dump, th == &l->task->threads[0]);
+    int r = thread_info_dump(th->puppet.tid, &th->puppet.saved, l->dump->fpu, l->dump->arena,
+                             th->core, err);
+    if (r < 0)
+        return error_wrap(err, "process %d of container %s", l->task->vpid, l->dump->options.name);
     size_t n = 0;
-    for (size_t t = 0; t < table_count; t++)
-        for (const struct state_part *const *p = tables[t]; *p; p++, n++)
+    for (size_t t = 0; t < tables; t++)
+        for (const struct state_part *const *p = all_tables[t]; *p; p++, n++)
             if ((*p)->ask)
-                asked[n] = (*p)->ask(l);
-    int r = batch_run(l->batch, err);
-    n = 0;
-    for (size_t t = 0; t < table_count; t++)
-        for (const struct state_part *const *p = tables[t]; r == 0 && *p; p++, n++)
+                s->asked[n] = (*p)->ask(l);
+    return batch_begin(l->batch, err);
+}
+
+static int end_look(struct look_slot *s, size_t tables, struct error *err)
+{
+    struct look *l = &s->look;
+    int r = batch_end(l->batch, err);
+    size_t n = 0;
+    for (size_t t = 0; t < tables; t++)
+        for (const struct state_part *const *p = all_tables[t]; r == 0 && *p; p++, n++)
             if ((*p)->take)
-                r = dump_refuse_error(l->dump, (*p)->take(l, asked[n], err), err);
+                r = dump_refuse_error(l->dump, (*p)->take(l, s->asked[n], err), err);
     return r;
 }
 
-static int look_at_thread(struct dump *d, struct task *t, struct thread *th, struct error *err)
+static void prepare(struct look_slot *s, struct dump *d, struct task *t, struct thread *th,
+                    size_t share, size_t shares)
 {
-    bool leader = th == &t->threads[0];
-    th->core = new_core(d, leader);
-    int r = thread_info_dump(th->puppet.tid, &th->puppet.saved, d->fpu, d->arena, th->core, err);
-    if (r < 0)
-        return error_wrap(err, "process %d of container %s", t->vpid, d->options.name);
-    struct batch *b = d->batch;
-    batch_start(b, &th->puppet);
-    struct look l = {.dump = d, .task = t, .thread = th, .batch = b};
-    const struct state_part *const *tables[] = {thread_state, process_state, timer_state};
-    r = run_parts(&l, tables, leader ? 3 : 1, err);
-    batch_free(b);
+    th->puppet.insn = t->threads[0].puppet.insn;
+    th->puppet.stage = t->threads[0].puppet.stage;
+    batch_start_share(&s->batch, &th->puppet, share, shares);
+    s->look = (struct look){.dump = d, .task = t, .thread = th, .batch = &s->batch};
+}
+
+static int look_at_leader(struct dump *d, struct task *t, struct error *err)
+{
+    struct look_slot *s = &d->slots[0];
+    prepare(s, d, t, &t->threads[0], 0, 1);
+    int r = begin_look(s, FIRST_THREAD, err);
+    if (r == 0)
+        r = end_look(s, FIRST_THREAD, err);
+    batch_free(&s->batch);
+    return r;
+}
+
+static int borrow_further(struct puppet *p, struct error *err)
+{
+    int r = puppet_borrow(p, err);
+    if (r == 0)
+        r = rseq_leave_section(p, err);
+    return r < 0 ? r : stage_enter(p, err);
+}
+
+/* While one answers, the next is asked. Whatever happens, all get back what they had. */
+static int look_at_crew(struct dump *d, struct task *t, size_t first, size_t count,
+                        struct error *err)
+{
+    struct error second;
+    struct thread *crew = &t->threads[first];
+    int r = 0, e;
+    for (size_t i = 0; i < count; i++) {
+        prepare(&d->slots[i], d, t, &crew[i], i, LOOK_SLOTS);
+        r = r < 0 ? r : borrow_further(&crew[i].puppet, err);
+        r = r < 0 ? r : begin_look(&d->slots[i], FURTHER_THREAD, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct look_slot *s = &d->slots[i];
+        e = r < 0 ? batch_end(&s->batch, &second) : end_look(s, FURTHER_THREAD, err);
+        r = r < 0 ? r : e;
+        batch_free(&s->batch);
+    }
+    for (size_t i = 0; i < count; i++)
+        if ((e = puppet_return_begin(&crew[i].puppet, r < 0 ? &second : err)) < 0)
+            r = r < 0 ? r : e;
+    for (size_t i = 0; i < count; i++)
+        if ((e = puppet_return_end(&crew[i].puppet, r < 0 ? &second : err)) < 0)
+            r = r < 0 ? r : e;
     return r;
 }
 
 static int look_at_threads(struct dump *d, struct task *t, struct error *err)
 {
-    struct puppet *leader = &t->threads[0].puppet;
-    int r = stage_raise(leader, t->vdso_end, t->thread_count == 1, err);
-    for (size_t i = 0; r == 0 && i < t->thread_count; i++) {
-        struct puppet *p = &t->threads[i].puppet;
-        p->insn = leader->insn;
-        p->stage = leader->stage;
-        if (i > 0)
-            r = puppet_borrow(p, err);
-        if (r == 0 && i > 0)
-            r = rseq_leave_section(p, err);
-        if (r == 0 && i > 0)
-            r = stage_enter(p, err);
-        if (r == 0)
-            r = look_at_thread(d, t, &t->threads[i], err);
-        /* A dead batch leaves the thread borrowed: give it back whatever happened. */
-        struct error second;
-        int back = i > 0 ? puppet_return(p, r == 0 ? err : &second) : 0;
-        r = r < 0 ? r : back;
+    int r = stage_raise(&t->threads[0].puppet, t->vdso_end, t->thread_count == 1, err);
+    if (r == 0)
+        r = look_at_leader(d, t, err);
+    for (size_t i = 1; r == 0 && i < t->thread_count; i += LOOK_SLOTS) {
+        size_t left = t->thread_count - i;
+        r = look_at_crew(d, t, i, left < LOOK_SLOTS ? left : LOOK_SLOTS, err);
     }
     return r;
 }

@@ -98,24 +98,22 @@ int puppet_block_signals(struct puppet *p, struct error *err)
     return 0;
 }
 
-int puppet_return(struct puppet *p, struct error *err)
+/* A process that is restored dies with us, so it may as well be let go from the trap: the kernel
+ * looks at its registers anew there, too. In any other the trap would be its death if we died. */
+static bool may_stay(const struct puppet *p)
 {
-    if (!p->borrowed)
-        return 0;
-    p->borrowed = false;
-    int r = puppet_settle(p->tid, err);
-    if (r < 0)
-        return r;
-    if (registers_set(p->tid, &p->saved) < 0 ||
-        ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(p->saved_mask), &p->saved_mask) < 0)
-        return died(p, err);
-    return 0;
+    return p->trapped && !p->rescue;
 }
 
-int puppet_settle(pid_t tid, struct error *err)
+static int settle_begin(pid_t tid, struct error *err)
 {
     if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0 || ptrace(PTRACE_CONT, tid, 0, 0) < 0)
         return error_errno(err, errno, "cannot stop thread %d", tid);
+    return 0;
+}
+
+static int settle_end(pid_t tid, struct error *err)
+{
     for (;;) {
         int signal = 0;
         enum stop stop = puppet_wait(tid, &signal);
@@ -126,6 +124,43 @@ int puppet_settle(pid_t tid, struct error *err)
         if (ptrace(PTRACE_CONT, tid, 0, stop == STOP_SIGNAL ? signal : 0) < 0)
             return error_errno(err, errno, "cannot stop thread %d", tid);
     }
+}
+
+int puppet_settle(pid_t tid, struct error *err)
+{
+    int r = settle_begin(tid, err);
+    return r < 0 ? r : settle_end(tid, err);
+}
+
+int puppet_return_begin(struct puppet *p, struct error *err)
+{
+    if (!p->borrowed)
+        return 0;
+    p->borrowed = false;
+    int r = may_stay(p) ? 0 : settle_begin(p->tid, err);
+    p->returning = r == 0;
+    return r;
+}
+
+int puppet_return_end(struct puppet *p, struct error *err)
+{
+    if (!p->returning)
+        return 0;
+    p->returning = false;
+    int r = may_stay(p) ? 0 : settle_end(p->tid, err);
+    if (r < 0)
+        return r;
+    p->trapped = false;
+    if (registers_set(p->tid, &p->saved) < 0 ||
+        ptrace(PTRACE_SETSIGMASK, p->tid, sizeof(p->saved_mask), &p->saved_mask) < 0)
+        return died(p, err);
+    return 0;
+}
+
+int puppet_return(struct puppet *p, struct error *err)
+{
+    int r = puppet_return_begin(p, err);
+    return r < 0 ? r : puppet_return_end(p, err);
 }
 
 static int next_syscall_stop(struct puppet *p, struct error *err)
@@ -152,6 +187,7 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
         registers_set_executor_end(&r, p->stage.data, p->rescue);
     }
     *failed = true;
+    p->trapped = false;
     if (registers_set(p->tid, &r) < 0)
         return died(p, err);
     if (next_syscall_stop(p, err) < 0 || next_syscall_stop(p, err) < 0)
@@ -162,17 +198,24 @@ long puppet_call(struct puppet *p, bool *failed, struct error *err, long number,
     return registers_result(&r);
 }
 
-int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *err)
+int puppet_go(struct puppet *p, struct error *err)
+{
+    p->trapped = false;
+    return ptrace(PTRACE_CONT, p->tid, 0, 0) < 0
+               ? error_errno(err, errno, "cannot continue process %d", p->vtid)
+               : 0;
+}
+
+int puppet_wait_for_trap(struct puppet *p, struct births *births, struct error *err)
 {
     for (;;) {
-        if (ptrace(PTRACE_CONT, p->tid, 0, 0) < 0)
-            return error_errno(err, errno, "cannot continue process %d", p->vtid);
         int signal = 0;
         enum stop stop = puppet_wait(p->tid, &signal);
         unsigned long child;
         if (stop == STOP_GONE)
             return died(p, err);
-        if (stop == STOP_SIGNAL && signal == SIGTRAP)
+        p->trapped = stop == STOP_SIGNAL && signal == SIGTRAP;
+        if (p->trapped)
             return 0;
         if (stop == STOP_SIGNAL)
             return error_set(err, EIO, "process %d got signal %d while it was being driven",
@@ -180,5 +223,14 @@ int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *er
         if (stop == STOP_BIRTH && births && births->count < births->max &&
             ptrace(PTRACE_GETEVENTMSG, p->tid, 0, &child) == 0)
             births->tids[births->count++] = (pid_t)child;
+        int r = puppet_go(p, err);
+        if (r < 0)
+            return r;
     }
+}
+
+int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *err)
+{
+    int r = puppet_go(p, err);
+    return r < 0 ? r : puppet_wait_for_trap(p, births, err);
 }

@@ -30,7 +30,8 @@ struct puppet {
     remote_addr insn;   /* a syscall instruction in its vdso */
     struct stage stage; /* a copy of the process's */
     remote_addr rescue; /* its struct rescue, 0: none */
-    bool borrowed;
+    bool borrowed, returning;
+    bool trapped; /* it stands where the executor trapped, which is in the kernel's signal code */
     struct registers saved;
     uint64_t saved_mask;
 };
@@ -62,6 +63,10 @@ int puppet_block_signals(struct puppet *p, struct error *err);
 /* Puts registers and mask back; the thread stays stopped, such that PTRACE_DETACH or PTRACE_CONT
  * lets it go on as if nothing had happened, interrupted system calls included. */
 int puppet_return(struct puppet *p, struct error *err);
+/* The same in two halves, between which others may be driven. The second does nothing if the first
+ * was not called or failed. */
+int puppet_return_begin(struct puppet *p, struct error *err);
+int puppet_return_end(struct puppet *p, struct error *err);
 
 /* One system call. Returns its result, -errno of the call included. `failed` says that the puppet
  * itself failed, with *err set. */
@@ -78,6 +83,9 @@ struct births {
     size_t max, count;
 };
 int puppet_run_to_trap(struct puppet *p, struct births *births, struct error *err);
+/* Its two halves. */
+int puppet_go(struct puppet *p, struct error *err);
+int puppet_wait_for_trap(struct puppet *p, struct births *births, struct error *err);
 
 /* Reads or writes the puppet's memory; protections are honoured. 0 or -errno. */
 int remote_read(pid_t pid, remote_addr from, void *to, size_t size);

@@ -110,7 +110,8 @@ struct restore {
     int base_fd; /* above all descriptors of the dump */
     pid_t init;
     bool seccomp_suspended, seized, released;
-    size_t inherited_filters; /* that init had before the others were born of it */
+    bool groups_known, groups_fixed; /* see state/credentials.c */
+    size_t inherited_filters;        /* that init had before the others were born of it */
     int64_t begin_us;
     struct engine_restore_stats stats;
 };

@@ -13,69 +13,150 @@
 #include "engine/stage.h"
 #include "engine/state.h"
 
-static int run_parts(struct restore *r, struct task *t, struct thread *th,
-                     const struct state_part *const *parts, struct batch *b, struct error *err)
+/* Threads that are revived at the same time: while one makes its calls, the calls of the next are
+ * prepared. */
+#define CREW 8
+
+struct crew {
+    struct restore *restore;
+    const struct state_part *const *parts;
+    size_t size; /* 1 if somebody needs the whole stage, else CREW */
+    size_t count;
+    struct {
+        struct task *task;
+        struct thread *thread;
+        struct batch batch;
+    } members[CREW];
+};
+
+/* What is made of one part and is followed by the room that the largest may need. */
+static int make_room(struct batch *b, struct error *err)
 {
-    batch_start(b, &th->puppet);
-    struct revival v = {.restore = r, .task = t, .thread = th, .batch = b};
-    int n = 0;
-    for (; n == 0 && *parts; parts++) {
-        n = (*parts)->restore ? (*parts)->restore(&v, err) : 0;
-        if (n == 0 && !batch_fits(b, 128, 32768)) {
-            n = batch_run(b, err);
-            batch_reset(b);
-        }
-    }
-    if (n == 0)
-        n = batch_run(b, err);
-    batch_free(b);
+    if (batch_fits(b, 100, 8192))
+        return 0;
+    int n = batch_run(b, err);
+    batch_reset(b);
     return n;
 }
 
-/* A zombie's death has told its parent; the dump knows whether that signal was still waiting. */
-static int forget_child_signals(struct thread *leader, struct batch *b, struct error *err)
+static int begin_parts(struct crew *c, size_t index, struct error *err)
 {
-    batch_start(b, &leader->puppet);
+    struct batch *b = &c->members[index].batch;
+    struct thread *th = c->members[index].thread;
+    batch_start_share(b, &th->puppet, index, c->size);
+    struct revival v = {
+        .restore = c->restore, .task = c->members[index].task, .thread = th, .batch = b};
+    int n = 0;
+    for (const struct state_part *const *p = c->parts; n == 0 && *p; p++) {
+        n = (*p)->restore ? (*p)->restore(&v, err) : 0;
+        if (n == 0 && p[1])
+            n = make_room(b, err);
+    }
+    return n < 0 ? n : batch_begin(b, err);
+}
+
+static int revive_crew(struct crew *c, struct error *err)
+{
+    struct error second;
+    int n = 0;
+    size_t begun = 0;
+    for (; n == 0 && begun < c->count; begun++)
+        n = begin_parts(c, begun, err);
+    for (size_t i = 0; i < begun; i++) {
+        int e = batch_end(&c->members[i].batch, n < 0 ? &second : err);
+        n = n < 0 ? n : e;
+        batch_free(&c->members[i].batch);
+    }
+    c->count = 0;
+    return n;
+}
+
+/* Filters and groups can be larger than a share of the stage. */
+static bool needs_whole_stage(const struct restore *r)
+{
+    const SeccompEntry *filters = restore_seccomp(r);
+    bool all_inherited = !filters || filters->n_seccomp_filters == r->inherited_filters;
+    for (size_t i = 0; !all_inherited && i < filters->n_seccomp_filters; i++)
+        if (filters->seccomp_filters[i]->filter.len > 4096)
+            return true;
+    for (size_t i = 0; i < r->tree.count; i++) {
+        const struct task *t = &r->tree.tasks[i];
+        for (size_t j = 0; t->state != TASK_ZOMBIE && j < t->thread_count; j++)
+            if (t->threads[j].core->thread_core->creds->n_groups > 1024)
+                return true;
+    }
+    return false;
+}
+
+static int add_member(struct crew *c, struct task *t, struct thread *th, struct error *err)
+{
+    c->members[c->count].task = t;
+    c->members[c->count].thread = th;
+    return ++c->count < c->size ? 0 : revive_crew(c, err);
+}
+
+static int each_thread(struct crew *c, const struct state_part *const *parts, bool leaders,
+                       struct error *err)
+{
+    const struct tree *tree = &c->restore->tree;
+    int n = 0;
+    c->parts = parts;
+    for (size_t i = 0; n == 0 && i < tree->count; i++) {
+        struct task *t = &tree->tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        size_t first = !leaders && t->leader_ended;
+        for (size_t j = first; n == 0 && j < (leaders ? 1 : t->thread_count); j++)
+            n = add_member(c, t, &t->threads[j], err);
+    }
+    return n < 0 ? n : revive_crew(c, err);
+}
+
+/* What all threads of a process have before they are revived. */
+static int look_at_processes(struct restore *r, struct error *err)
+{
+    for (size_t i = 0; i < r->tree.count; i++) {
+        struct task *t = &r->tree.tasks[i];
+        if (t->state == TASK_ZOMBIE)
+            continue;
+        int n = proc_status_read(t->pid, t->pid, &t->threads[0].status);
+        if (n < 0)
+            return error_errno(err, -n, "cannot look at process %d", t->vpid);
+        for (size_t j = 1; j < t->thread_count; j++)
+            t->threads[j].status = t->threads[0].status;
+    }
+    return 0;
+}
+
+/* A zombie's death has told its parent; the dump knows whether that signal was still waiting. */
+static int forget_child_signals(struct revival *v, struct error *err)
+{
+    struct batch *b = v->batch;
     uint64_t set = 1ull << (SIGCHLD - 1);
     struct timespec now = {0};
     batch_try(b, SYS_rt_sigtimedwait, batch_data(b, &set, sizeof(set)), 0,
               batch_data(b, &now, sizeof(now)), sizeof(set));
-    int n = batch_run(b, err);
-    batch_free(b);
-    return n;
+    return 0;
 }
 
-static int each_thread(struct restore *r, const struct state_part *const *parts, bool leaders,
-                       struct batch *b, struct error *err)
-{
-    int n = 0;
-    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
-        struct task *t = &r->tree.tasks[i];
-        if (t->state == TASK_ZOMBIE)
-            continue;
-        size_t first = !leaders && t->leader_ended;
-        for (size_t j = first; n == 0 && j < (leaders ? 1 : t->thread_count); j++) {
-            struct thread *th = &t->threads[j];
-            int known = proc_status_read(t->pid, th->puppet.tid, &th->status);
-            n = known < 0 ? error_errno(err, -known, "cannot look at process %d", t->vpid)
-                          : run_parts(r, t, th, parts, b, err);
-        }
-    }
-    return n;
-}
+static const struct state_part child_signals = {"signals of zombies", NULL, NULL,
+                                                forget_child_signals};
+static const struct state_part *const clean_state[] = {&child_signals, NULL};
 
 int restore_states(struct restore *r, struct error *err)
 {
-    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
-    int n = 0;
-    for (size_t i = 0; n == 0 && i < r->tree.count; i++)
-        if (r->tree.tasks[i].state != TASK_ZOMBIE)
-            n = forget_child_signals(&r->tree.tasks[i].threads[0], b, err);
+    _cleanup_free_ struct crew *c = xmalloc(sizeof(*c));
+    c->restore = r;
+    c->count = 0;
+    c->size = needs_whole_stage(r) ? 1 : CREW;
+    int n = look_at_processes(r, err);
     if (n == 0)
-        n = each_thread(r, process_state, true, b, err);
+        n = each_thread(c, clean_state, true, err);
     if (n == 0)
-        n = each_thread(r, thread_state, false, b, err);
-    return n < 0 ? n : each_thread(r, timer_state, true, b, err);
+        n = each_thread(c, process_state, true, err);
+    if (n == 0)
+        n = each_thread(c, thread_state, false, err);
+    return n < 0 ? n : each_thread(c, timer_state, true, err);
 }
 
 /* ---- interrupted system calls ---- */
@@ -108,6 +189,7 @@ static int sleep_again(struct puppet *p, const struct registers *regs, struct er
         args[i] = registers_syscall_arg(regs, i);
     args[registers_syscall(regs) == SYS_nanosleep ? 0 : 2] = at;
     struct registers call = p->saved;
+    p->trapped = false;
     registers_set_call(&call, p->stage.code + executor_syscall, registers_syscall(regs), args);
     if (registers_set(p->tid, &call) < 0 || ptrace(PTRACE_SYSCALL, p->tid, 0, 0) < 0 ||
         puppet_wait(p->tid, NULL) != STOP_SYSCALL)

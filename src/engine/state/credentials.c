@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/io.h"
+#include "engine/restore.h"
 #include "engine/state.h"
 
 #define GROUPS_MAX 65536
@@ -110,12 +111,17 @@ static void set_caps(struct batch *b, uint64_t effective, uint64_t permitted, ui
 }
 
 /* In a user namespace with one id, made without help, groups cannot be changed at all: the
- * processes keep what the runtime could give them. */
-static bool groups_are_fixed(const struct task *t)
+ * processes keep what the runtime could give them. All live in the same namespace. */
+static bool groups_are_fixed(struct restore *r)
 {
+    const struct task *t = &r->tree.tasks[0];
+    if (r->groups_known)
+        return r->groups_fixed;
     char path[64], word[16];
     snprintf(path, sizeof(path), "/proc/%d/setgroups", t->pid);
-    return file_read_line(path, word, sizeof(word)) == 0 && strcmp(word, "deny") == 0;
+    r->groups_fixed = file_read_line(path, word, sizeof(word)) == 0 && strcmp(word, "deny") == 0;
+    r->groups_known = true;
+    return r->groups_fixed;
 }
 
 static void set_ids(struct batch *b, const CredsEntry *c, bool with_groups)
@@ -159,7 +165,7 @@ static int restore(struct revival *v, struct error *err)
     uint64_t permitted = cap_set(c->cap_prm, c->n_cap_prm);
     uint64_t inheritable = cap_set(c->cap_inh, c->n_cap_inh);
     uint64_t have = v->thread->status.cap_prm;
-    set_ids(b, c, !groups_are_fixed(v->task));
+    set_ids(b, c, !groups_are_fixed(v->restore));
     for (uint64_t cap = 0; cap < 64; cap++)
         if (have & 1ull << cap && !(bounding & 1ull << cap))
             batch_call(b, "drop a capability", SYS_prctl, PR_CAPBSET_DROP, cap);
