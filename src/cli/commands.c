@@ -1,12 +1,8 @@
 #include "cli/commands.h"
 
 const struct command_group command_groups[] = {
-    {"container", "Manage containers"},
-    {"image", "Manage images"},
-    {"system", "Manage firn"},
-    {"network", "Manage networks"},
-    {"volume", "Manage volumes"},
-    {NULL, NULL},
+    {"container", "Manage containers"}, {"image", "Manage images"},   {"system", "Manage firn"},
+    {"network", "Manage networks"},     {"volume", "Manage volumes"}, {NULL, NULL},
 };
 
 const struct command *const commands[] = {

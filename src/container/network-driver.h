@@ -13,6 +13,7 @@ struct network_job {
 
 struct network_driver {
     const char *mode;
+    bool is_helper; /* connections go through a program that ends with the container */
     /* What fails may leave things behind that `down` knows from the state. */
     int (*up)(struct network_job *job, struct error *err);
     int (*down)(struct network_job *job, struct error *err);

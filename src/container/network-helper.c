@@ -109,6 +109,7 @@ static int down(struct network_job *job, struct error *err)
     return 0;
 }
 
-const struct network_driver network_pasta = {.mode = "pasta", .up = pasta_up, .down = down};
+const struct network_driver network_pasta = {
+    .mode = "pasta", .is_helper = true, .up = pasta_up, .down = down};
 const struct network_driver network_slirp4netns = {
-    .mode = "slirp4netns", .up = slirp4netns_up, .down = down};
+    .mode = "slirp4netns", .is_helper = true, .up = slirp4netns_up, .down = down};

@@ -36,6 +36,12 @@ bool network_is_private(const struct container *c)
     return driver_of(network_mode(c));
 }
 
+const char *network_helper(const struct container *c)
+{
+    const struct network_driver *driver = driver_of(network_mode(c));
+    return driver && driver->is_helper ? driver->mode : NULL;
+}
+
 const struct json *network_ports(const struct container *c)
 {
     return js_get(c->config, "newPortMappings");

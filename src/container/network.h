@@ -21,6 +21,8 @@ struct network_wish {
 const char *network_mode(const struct container *c);
 /* Has it a namespace that is connected? */
 bool network_is_private(const struct container *c);
+/* The program that carries its connections and ends with it: "pasta", "slirp4netns", else NULL. */
+const char *network_helper(const struct container *c);
 /* Path of the namespace, for the runtime's spec. The caller frees; NULL without one. */
 char *network_namespace(const struct container *c);
 

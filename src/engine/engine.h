@@ -58,6 +58,9 @@ struct dump_options {
     /* Established TCP connections: kept as they are, or closed in the checkpoint; with neither they
      * are refused. */
     bool tcp_established, tcp_close;
+    /* Who carries the connections that lead out of the network namespace, and ends with it
+     * ("pasta"): such connections are refused. NULL: nobody. */
+    const char *network_helper;
     enum unix_outside unix_outside;
     bool file_locks; /* keep locks on files that others outside may hold, too */
     /* Asked now and then; true makes the dump stop with ERROR_CANCELLED. May be NULL. */

@@ -174,6 +174,29 @@ def test_what_users_have_not(t):
     t.fails("network", "create", "n", err="only root can make")
 
 
+def test_outer_connections_of_users_are_refused_by_name(t):
+    if not t.rootless:
+        raise Skip("root has bridges")
+    mode, port = modes(t)[0], free_port()
+    t.firn("run", "-d", "--name", "echo", "--network", mode, "-p", f"{port}:7", "busybox", "sh",
+           "-c", ECHO)
+    def reached():
+        s = connect("127.0.0.1", port)
+        try:
+            s.settimeout(2)
+            s.sendall(b"one\n")
+            return s if s.recv(100) == b"one\n" else None
+        except (OSError, AttributeError):
+            return None
+    with t.wait_for("connection", reached) as s:
+        t.fails("container", "checkpoint", "--tcp-established", "echo",
+                err=f"its outer half belongs to {mode}")
+        talk(s, b"two\n")
+        t.firn("container", "checkpoint", "--tcp-close", "echo")
+        t.firn("container", "restore", "--tcp-close", "echo")
+    t.wait_for("new connection", reached).close()
+
+
 # ---- bridges --------------------------------------------------------------------------------------
 
 def talk(s, text):

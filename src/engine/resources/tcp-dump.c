@@ -136,15 +136,33 @@ static int hold(struct dump *d, struct tcp_held *h)
     return r < 0 ? r : read_queues(d, h);
 }
 
+static int check_helper(const struct dump *d, struct error *err)
+{
+    for (size_t i = 0; d->options.network_helper && i < d->connection_count; i++) {
+        const InetSkEntry *e = d->connections[i].socket;
+        if (tcp_has_both_ends(d, e))
+            continue;
+        return error_set(err, ENOTSUP,
+                         "the TCP connection of port %u of container %s with port %u outside "
+                         "cannot be kept: its outer half belongs to %s, which ends with the "
+                         "container; --tcp-close closes it instead",
+                         e->src_port, d->options.name, e->dst_port, d->options.network_helper);
+    }
+    return 0;
+}
+
 int tcp_streams_hold(struct dump *d, struct error *err)
 {
+    int r = check_helper(d, err);
+    if (r < 0)
+        return r;
     int started = d->connection_count ? tcp_guard_start(d) : 0;
     if (started < 0)
         return error_errno(err, -started, "cannot guard the TCP connections of container %s",
                            d->options.name);
     for (size_t i = 0; i < d->connection_count; i++) {
         struct tcp_held *h = &d->connections[i];
-        int r = hold(d, h);
+        r = hold(d, h);
         if (r == 0 && h->socket->state == TCP_STATE_CLOSE) /* reset since we looked */
             js_set(extra_of(d->extra, "sockets", h->socket->id), "closed", js_bool(true));
         if (r == -EPERM)

@@ -51,7 +51,7 @@ static void watch(struct dump *d, int line, int listener)
     _exit(0);
 }
 
-static bool has_both_ends(const struct dump *d, const InetSkEntry *e)
+bool tcp_has_both_ends(const struct dump *d, const InetSkEntry *e)
 {
     for (size_t i = 0; i < d->connection_count; i++) {
         const InetSkEntry *o = d->connections[i].socket;
@@ -71,7 +71,7 @@ static bool leads_outside(const struct dump *d)
         ours.st_ino != theirs.st_ino)
         return false;
     for (size_t i = 0; i < d->connection_count; i++)
-        if (!has_both_ends(d, d->connections[i].socket))
+        if (!tcp_has_both_ends(d, d->connections[i].socket))
             return true;
     return false;
 }

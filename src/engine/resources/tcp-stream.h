@@ -23,6 +23,8 @@ struct tcp_revived {
 
 /* Lets all go on as if nothing had been; a window probe brings what was missed meanwhile. */
 void tcp_streams_unhold(struct dump *d);
+/* Is the other end in the container, too? */
+bool tcp_has_both_ends(const struct dump *d, const InetSkEntry *e);
 int tcp_guard_start(struct dump *d);
 void tcp_guard_end(struct dump *d, bool keep);
 
