@@ -1,12 +1,14 @@
 #include "cli/check-user.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/spawn.h"
 #include "base/userns.h"
 #include "cli/probe.h"
 #include "container/holder.h"
@@ -52,6 +54,23 @@ static void check_ping(struct json *rows, struct buf *command)
         add_command(command, "sysctl -w 'net.ipv4.ping_group_range=0 2147483647'");
 }
 
+static void check_network(struct json *rows, struct buf *command)
+{
+    _cleanup_free_ char *pasta = find_program("pasta"), *slirp = find_program("slirp4netns");
+    const char *helper = pasta ? pasta : slirp;
+    _cleanup_close_ int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    bool missing = tun < 0 && (errno == ENOENT || errno == ENODEV);
+    check_add(rows, "private network", helper, CHECK_WANTED,
+              helper ? helper : "no private networks and no published ports");
+    check_add(rows, "/dev/net/tun", tun >= 0, CHECK_WANTED,
+              tun >= 0 ? "" : "no private networks and no published ports");
+    if (!helper)
+        add_command(command, "apt-get install passt");
+    if (tun < 0)
+        add_command(command, missing ? "modprobe tun && chmod 0666 /dev/net/tun"
+                                     : "chmod 0666 /dev/net/tun");
+}
+
 /* What no setting of the administrator changes. */
 static void check_limits(struct json *rows)
 {
@@ -69,6 +88,7 @@ char *check_user(struct json *rows)
     check_ids(rows, &command);
     check_faults(rows, &command);
     check_ping(rows, &command);
+    check_network(rows, &command);
     check_limits(rows);
     return command.size ? buf_take(&command) : NULL;
 }

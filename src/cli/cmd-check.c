@@ -11,6 +11,7 @@
 #include "cli/report.h"
 #include "container/cgroup.h"
 #include "container/firn.h"
+#include "container/netavark.h"
 
 struct check_options {
     char *format;
@@ -112,6 +113,20 @@ static void check_programs(struct firn *firn, struct json *rows)
     }
 }
 
+/* What the private network of root's containers takes. */
+static void check_bridges(struct json *rows)
+{
+    _cleanup_free_ char *netavark = netavark_find(), *dns = netavark_find_dns();
+    _cleanup_free_ char *iptables = find_program("iptables");
+    check_add(rows, "netavark", netavark, CHECK_WANTED,
+              netavark ? netavark
+                       : "no bridge networks and no published ports; install the package netavark");
+    check_add(rows, "aardvark-dns", dns, CHECK_WANTED,
+              dns ? dns : "names of containers do not resolve; install the package aardvark-dns");
+    check_add(rows, "iptables", iptables, CHECK_WANTED,
+              iptables ? iptables : "netavark cannot publish ports; install the package iptables");
+}
+
 static void check_seccomp_profile(struct json *rows)
 {
     static const char *const places[] = {"/etc/containers/seccomp.json",
@@ -149,6 +164,8 @@ static int run(struct call *call, struct error *err)
     if (!rootless)
         check_cgroups(rows);
     check_programs(call->firn, rows);
+    if (!rootless)
+        check_bridges(rows);
     check_seccomp_profile(rows);
     bool works = everything_needed_works(rows);
     if (report_is_json(o->format)) {

@@ -248,13 +248,34 @@ static int map_ids(pid_t pid, char **ret_note, struct error *err)
 
 /* ---- making ---- */
 
+/* Switches by which hosts keep user namespaces from ordinary users. */
+static const struct {
+    const char *path, *bad, *command;
+} switches[] = {
+    {"/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=15000"},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "0",
+     "sysctl -w kernel.unprivileged_userns_clone=1"},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+     "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},
+};
+
 static int explain_unshare(int code, struct error *err)
 {
+    _cleanup_buf_ struct buf command = {0};
+    for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+        char line[32];
+        if (file_read_line(switches[i].path, line, sizeof(line)) == 0 &&
+            strcmp(line, switches[i].bad) == 0)
+            buf_printf(&command, "%s%s", command.size ? " && " : "", switches[i].command);
+    }
+    if (!command.size)
+        return error_errno(err, code,
+                           "cannot make a user namespace, and no setting of this host says why: is "
+                           "this process in a sandbox or a chroot?");
     return error_errno(err, code,
-                       "cannot make a user namespace: `firn check` as root tells whether this host "
-                       "allows them to ordinary users (user.max_user_namespaces, "
-                       "kernel.unprivileged_userns_clone, "
-                       "kernel.apparmor_restrict_unprivileged_userns)");
+                       "this host keeps user namespaces from ordinary users; the administrator "
+                       "enables them with `%s`",
+                       command.data);
 }
 
 static int record_write(const char *path, pid_t pid, struct error *err)

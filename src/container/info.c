@@ -170,8 +170,10 @@ static struct json *describe_registries(void)
 
 static struct json *describe_plugins(void)
 {
-    static const char *const lists[][4] = {
-        {"log", "k8s-file", "none"}, {"network", "host", "none"}, {"volume", "local"}};
+    static const char *const lists[][7] = {
+        {"log", "k8s-file", "none"},
+        {"network", "bridge", "host", "none", "pasta", "slirp4netns"},
+        {"volume", "local"}};
     struct json *o = js_object();
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         js_set(o, lists[i][0], js_strings((char *const *)lists[i] + 1));

@@ -28,6 +28,11 @@ char *netavark_find(void)
     return find("netavark");
 }
 
+char *netavark_find_dns(void)
+{
+    return find("aardvark-dns");
+}
+
 /* A file in memory with the request in it, for its stdin. */
 static int make_input(const struct json *request, struct error *err)
 {
@@ -57,7 +62,7 @@ static int explain(const char *verb, const struct buf *out, const struct buf *er
 static int run(const char *verb, const char *doing, const struct json *request, const char *netns,
                const char *directory, struct buf *out, struct error *err)
 {
-    _cleanup_free_ char *program = netavark_find(), *dns = find("aardvark-dns");
+    _cleanup_free_ char *program = netavark_find(), *dns = netavark_find_dns();
     if (!program)
         return error_set(err, ENOENT,
                          "bridge networks need netavark: install the package netavark, or use "

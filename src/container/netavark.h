@@ -9,6 +9,7 @@
 
 /* The path of netavark; NULL when there is none. The caller frees. */
 char *netavark_find(void);
+char *netavark_find_dns(void); /* aardvark-dns */
 /* `request` is netavark's input: container_id container_name networks network_info port_mappings.
  * `directory` is where aardvark-dns keeps its names. *ret_status is what netavark answers:
  * {"podman": {"interfaces": {"eth0": {"mac_address": "...", "subnets": [{"ipnet": "10.88.0.2/16",
