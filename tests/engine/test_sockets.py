@@ -44,6 +44,15 @@ def test_established_in_a_network_of_its_own(t):
         answered(t, "guest", n + 1)
 
 
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
+def test_connection_being_opened(t):
+    t.firn("run", "-d", "--name", "guest", "guests", "/guests/sockets-opening")
+    t.wait_for_log("guest", "ready")
+    for n in range(3):
+        cycle(t, "guest", "--tcp-established")
+        answered(t, "guest", n + 1)
+
+
 def test_established_is_refused_without_option(t):
     established(t)
     for n in (1, 2):

@@ -185,6 +185,18 @@ static int dump_connected(struct dump *d, const struct descriptor *f, int fd, In
     return e->state == TCP_STATE_SYN_SENT ? 0 : tcp_stream_dump(d, f, fd, e, err);
 }
 
+/* getpeername(2) tells it only when the other end has answered. */
+static void dump_wanted_peer(struct dump *d, int fd, InetSkEntry *e, const char **ret_peer)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t size =
+        e->family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &peer, &size) < 0)
+        return;
+    keep_address(d, e->id, &peer, &e->dst_addr, &e->n_dst_addr, &e->dst_port);
+    *ret_peer = inet_text(d->arena, &peer);
+}
+
 static int dump_tcp(struct dump *d, const struct descriptor *f, int fd, InetSkEntry *e,
                     const char *peer, struct error *err)
 {
@@ -202,6 +214,8 @@ static int dump_tcp(struct dump *d, const struct descriptor *f, int fd, InetSkEn
     e->state = info.tcpi_state;
     if (e->state == TCP_STATE_LISTEN)
         return dump_listening(d, descriptor_name(d, f), &info, e, err);
+    if (e->state == TCP_STATE_SYN_SENT)
+        dump_wanted_peer(d, fd, e, &peer);
     if (e->state != TCP_STATE_CLOSE)
         return dump_connected(d, f, fd, e, peer, err);
     if (poll_now(fd) & (POLLRDHUP | POLLERR))
@@ -398,12 +412,22 @@ static int set_up_tcp(struct maker *m, int fd, int copy, InetSkEntry *e, const s
     int n = bind_again(m, fd, copy, e, err);
     if (n == 0 && e->state == TCP_STATE_LISTEN)
         n = listen_again(m, copy, e, err);
-    if (n == 0 && e->state == TCP_STATE_SYN_SENT) {
-        int flags = fcntl(copy, F_GETFL);
-        fcntl(copy, F_SETFL, flags | O_NONBLOCK);
-        n = connect_again(m, copy, e, err);
-        fcntl(copy, F_SETFL, flags);
-    }
+    return n;
+}
+
+/* A connection that was being opened is opened anew, when all who listen do. */
+static int finish(struct maker *m, const FileEntry *entry, int fd, struct error *err)
+{
+    const InetSkEntry *e = entry->isk;
+    if (!is_tcp(e) || e->state != TCP_STATE_SYN_SENT || !m->restore->options.tcp_established)
+        return 0;
+    _cleanup_close_ int copy = socket_copy(m->task, fd, err);
+    if (copy < 0)
+        return copy;
+    int flags = fcntl(copy, F_GETFL);
+    fcntl(copy, F_SETFL, flags | O_NONBLOCK);
+    int n = connect_again(m, copy, e, err);
+    fcntl(copy, F_SETFL, flags);
     return n;
 }
 
@@ -447,4 +471,5 @@ const struct resource resource_inet_socket = {.name = "internet socket",
                                               .match = match,
                                               .dump = dump,
                                               .restore = restore,
+                                              .finish = finish,
                                               .check = check};
