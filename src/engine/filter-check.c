@@ -140,6 +140,7 @@ static const struct {
     {SYS_prlimit64, "prlimit64"},
     {SYS_personality, "personality"},
     {SYS_membarrier, "membarrier"},
+    {SYS_keyctl, "keyctl"},
 };
 
 /* A refused call is an error like any other; these are the end of the process, or of ours. */

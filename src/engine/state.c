@@ -16,6 +16,7 @@ const struct state_part *const timer_state[] = {
  * to lose, and they do not bite while we hold the thread. Signals come before both, since sending
  * one to oneself needs no right. */
 const struct state_part *const thread_state[] = {
-    &state_thread_pointers, &state_scheduling, &state_rseq,        &state_thread_signals,
-    &state_controls,        &state_seccomp,    &state_credentials, NULL,
+    &state_thread_pointers, &state_scheduling, &state_rseq,
+    &state_thread_signals,  &state_controls,   &state_seccomp,
+    &state_credentials,     &state_keyrings,   NULL,
 };

@@ -41,7 +41,7 @@ extern const struct state_part *const timer_state[];   /* once a process, when a
 extern const struct state_part state_limits, state_signal_actions, state_interval_timers,
     state_posix_timers, state_memory_protection, state_attributes, state_pending_signals;
 extern const struct state_part state_thread_pointers, state_scheduling, state_rseq, state_seccomp,
-    state_credentials, state_thread_signals, state_controls;
+    state_credentials, state_thread_signals, state_controls, state_keyrings;
 
 /* Room in the look's batch for results, and the results afterwards. */
 #define look_room(l, type)      batch_room((l)->batch, sizeof(type))

@@ -14,6 +14,12 @@ STATES = {
     "pid": "process 3 (refused-tasks) of container guest has a pid namespace of its own",
     "time": "process 2 (refused-tasks) of container guest has a time namespace for its children",
     "dispatch": "process 2 (refused-tasks) of container guest has its system calls dispatched",
+    "session-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
+                   "its session keyring",
+    "process-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
+                   "its process keyring",
+    "thread-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
+                  "its thread keyring",
     "strict": "process 2 (refused-tasks) of container guest is in strict seccomp mode",
     "across": "process 3 (refused-tasks) of container guest shares its table of descriptors with "
               "process 1 (refused-tasks), which is neither its parent",

@@ -1,5 +1,6 @@
 /* Has a child, or a thread, in a state that a checkpoint cannot keep; the argument says which. The
  * checkpoint must be refused, and this program must not notice. */
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -76,6 +77,26 @@ static int be_strict(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
 }
 
+static int add_key(int ring)
+{
+    return (int)syscall(SYS_add_key, "user", "firn:guest", "secret", 6, ring);
+}
+
+static int hold_session_key(void)
+{
+    return add_key(KEY_SPEC_SESSION_KEYRING);
+}
+
+static int hold_process_key(void)
+{
+    return add_key(KEY_SPEC_PROCESS_KEYRING);
+}
+
+static int hold_thread_key(void)
+{
+    return add_key(KEY_SPEC_THREAD_KEYRING);
+}
+
 /* The grandchild shares with us what the child does not. */
 static int share_across(void)
 {
@@ -111,6 +132,9 @@ static const struct {
     {"time", unshare_time, 0, 0},
     {"dispatch", dispatch, 0, 0},
     {"strict", be_strict, 0, 0},
+    {"session-key", hold_session_key, 0, 0},
+    {"process-key", hold_process_key, 0, 0},
+    {"thread-key", hold_thread_key, 0, 0},
     {"across", share_across, CLONE_FILES, 0},
     {"thread-files", NULL, 0, CLONE_FILES},
     {"thread-directory", NULL, 0, CLONE_FS},
@@ -120,9 +144,9 @@ static const struct {
 
 static void make_child(int (*become)(void), int flags)
 {
-    int ready[2];
+    int ready[2], silent[2];
     char c = '-';
-    guest_need(pipe(ready) == 0, "a pipe");
+    guest_need(pipe(ready) == 0 && pipe(silent) == 0, "pipes");
     child = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
     if (child == 0) {
         if (become && become != be_strict && become() < 0)
@@ -131,7 +155,7 @@ static void make_child(int (*become)(void), int flags)
             _exit(2);
         if (become == be_strict && become() < 0)
             _exit(3);
-        for (char d; become == be_strict && read(ready[0], &d, 1) == 1;)
+        for (char d; become == be_strict && read(silent[0], &d, 1) == 1;)
             ;
         rest();
     }
