@@ -1,8 +1,13 @@
 #include "cli/commands.h"
 
 const struct command_group command_groups[] = {
-    {"container", "Manage containers"}, {"image", "Manage images"},   {"system", "Manage firn"},
-    {"network", "Manage networks"},     {"volume", "Manage volumes"}, {NULL, NULL},
+    {"container", "Manage containers"},
+    {"execution", "Manage executions: containers that are to reach their end"},
+    {"image", "Manage images"},
+    {"network", "Manage networks"},
+    {"system", "Manage firn"},
+    {"volume", "Manage volumes"},
+    {NULL, NULL},
 };
 
 const struct command *const commands[] = {
@@ -22,6 +27,19 @@ const struct command *const commands[] = {
     &command_diff,
     &command_events,
     &command_exec,
+    &command_execution_checkpoint,
+    &command_execution_cleanup,
+    &command_execution_inspect,
+    &command_execution_kill,
+    &command_execution_list,
+    &command_execution_logs,
+    &command_execution_recover,
+    &command_execution_restore,
+    &command_execution_resume,
+    &command_execution_run,
+    &command_execution_supervise,
+    &command_execution_suspend,
+    &command_execution_wait,
     &command_export,
     &command_image_exists,
     &command_image_inspect,

@@ -102,7 +102,10 @@ static int draft_identity(struct draft *d, struct error *err)
             return error_wrap(err, "running container create option");
     }
     char id[ID_HEX_SIZE];
-    random_id(id);
+    if (d->options->id)
+        snprintf(id, sizeof(id), "%s", d->options->id);
+    else
+        random_id(id);
     _cleanup_free_ char *name = o->name ? xstrdup(o->name) : config_random_name(d->firn);
     _cleanup_free_ char *created = time_rfc3339(now_ns());
     _cleanup_free_ char *directory = store_container_dir(d->firn->store, id);

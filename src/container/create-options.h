@@ -24,6 +24,7 @@ struct create_options {
     char **create_command;  /* the whole argv, for inspect's CreateCommand */
 
     /* How firn handles it. */
+    const char *id; /* 64 hex digits; NULL: random */
     const char *name;
     bool replace;
     bool remove;                /* --rm */

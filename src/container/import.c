@@ -243,6 +243,8 @@ static int work(struct job *job, struct error *err)
     int r = unpack(job, &u, err);
     if (r == 0)
         r = import_config(job->firn, u.dirfd, o->import_path, o->name, &config, err);
+    if (r == 0 && o->adapt)
+        o->adapt(o->adapt_context, config);
     if (r == 0)
         r = config_publish(config, o->publish, err);
     if (r == 0)

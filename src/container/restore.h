@@ -12,8 +12,12 @@
 struct firn;
 
 struct restore_options {
-    const char *import_path;            /* only for container_import */
-    const char *name;                   /* only for container_import: a new name, and a new id */
+    const char *import_path; /* only for container_import */
+    const char *name;        /* only for container_import: a new name, and a new id */
+    /* Only for container_import: may change the config the container is made from. Called in
+     * another process: only memory may be used. NULL: nothing. */
+    void (*adapt)(void *context, struct json *config);
+    void *adapt_context;
     bool keep;                          /* accepted: a local checkpoint is always kept */
     bool ignore_rootfs, ignore_volumes; /* only for container_import */
     bool ignore_static_ip, ignore_static_mac;

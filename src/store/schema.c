@@ -121,6 +121,30 @@ const char *const schema_steps[] = {
     "  PRIMARY KEY (container_id, network)"
     ") WITHOUT ROWID;"
     "CREATE INDEX container_networks_by_network ON container_networks(network);",
+    /* 3 */
+    /* Executions, see execution/execution.h: what is wanted of them. `wake_at` is when a suspended
+     * one goes on (0: when it is told to); `token`, `after` and `sequence` are of its last
+     * checkpoint; `config`, `policy`, `locks` and `output` are JSON. */
+    "CREATE TABLE executions ("
+    "  id TEXT PRIMARY KEY,"
+    "  created INTEGER NOT NULL,"
+    "  config TEXT NOT NULL,"
+    "  policy TEXT NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  wake_at INTEGER NOT NULL DEFAULT 0,"
+    "  token TEXT,"
+    "  after INTEGER NOT NULL DEFAULT 0,"
+    "  sequence INTEGER NOT NULL DEFAULT 0,"
+    "  checkpoint_at INTEGER NOT NULL DEFAULT 0,"
+    "  restores INTEGER NOT NULL DEFAULT 0,"
+    "  locks TEXT NOT NULL DEFAULT '[]',"
+    "  failures INTEGER NOT NULL DEFAULT 0,"
+    "  retry_at INTEGER NOT NULL DEFAULT 0,"
+    "  finished_at INTEGER NOT NULL DEFAULT 0,"
+    "  exit_code INTEGER NOT NULL DEFAULT 0,"
+    "  output TEXT,"
+    "  error TEXT"
+    ") WITHOUT ROWID;",
 };
 
 const size_t schema_step_count = ARRAY_LEN(schema_steps);

@@ -73,7 +73,7 @@ def _abandoned(group):
 def _files(root, runroot):
     found = []
     for top, names in ((root, ["containers", "volumes"]),
-                       (runroot, ["containers", "exits", "crun", "locks", "netns"])):
+                       (runroot, ["containers", "executions", "exits", "crun", "locks", "netns"])):
         for name in names:
             path = os.path.join(top, name)
             if os.path.isdir(path):

@@ -83,11 +83,13 @@ def copy_build(build, program, to):
     shutil.copy(program or f"{build}/firn", f"{to}/build/firn")
     shutil.copytree(HERE, f"{to}/tests", ignore=shutil.ignore_patterns("__pycache__"))
     os.makedirs(f"{to}/build/tests/guests")
-    for name in os.listdir(f"{build}/tests/guests"):
-        path = f"{build}/tests/guests/{name}"
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            shutil.copy(path, f"{to}/build/tests/guests")
-    for path in ("README.md", "docs", "packaging"):
+    os.makedirs(f"{to}/build/examples")
+    for folder in ("tests/guests", "examples"):
+        for name in os.listdir(f"{build}/{folder}"):
+            path = f"{build}/{folder}/{name}"
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy(path, f"{to}/build/{folder}")
+    for path in ("README.md", "docs", "packaging", "examples"):
         source = os.path.join(HERE, "..", path)
         if os.path.isdir(source):
             shutil.copytree(source, f"{to}/{path}")
@@ -113,7 +115,7 @@ def open_tun():
 def run_tests(options, program):
     """The tests chosen by `options` as a new user, inside of his namespaces: so they see his
     mounts, and may remove files of his subordinate users. Returns the exit code."""
-    tests = [t for t in options.tests or ["cli", "engine", "api"] if not t.startswith("unit")]
+    tests = [t for t in options.tests or ["cli", "engine", "api", "execution"] if not t.startswith("unit")]
     if not tests:
         return 0
     place = tempfile.mkdtemp(prefix="firn-user.", dir="/var/tmp")

@@ -1,0 +1,30 @@
+/* Where an execution's things are.
+ *
+ *   <store>/<id>/checkpoint-<id>.tar.gz   its checkpoint (the name says what its users expect; it
+ *                                         is compressed as all checkpoints of firn are)
+ *   <runroot>/executions/<id>/            gone after a reboot:
+ *       lock                              held by its supervisor
+ *       admin.sock                        for firn
+ *       api/api.sock                      for the worker: api/ is bound to PLACE_INSIDE
+ *       log                               what the supervisor has to say */
+#pragma once
+
+#include "execution/execution.h"
+
+#define PLACE_INSIDE "/run/firn-execution" /* in the container */
+#define PLACE_SOCKET "api.sock"
+#define PLACE_STORE  "/tmp/checker/podman-checkpoints" /* when nothing else is said */
+
+/* Paths; the caller frees. */
+char *place_checkpoint(const struct execution *e);
+char *place_run(const struct execution *e, const char *name);
+
+/* Makes <store>/<id>, which must be ours: what is in a checkpoint is nobody else's business. */
+int place_make_store(const struct execution *e, struct error *err);
+/* Makes <runroot>/executions/<id>/api. */
+int place_make_run(const struct execution *e, struct error *err);
+/* Removes both. */
+int place_remove(const struct execution *e, struct error *err);
+
+/* The lock of the supervisor: its fd, or -EWOULDBLOCK without error text when somebody has it. */
+int place_lock(const struct execution *e, struct error *err);
