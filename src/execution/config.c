@@ -125,6 +125,11 @@ static void apply_volumes(const struct application *a, const struct json *v)
     add_texts(&a->o->volumes, v);
 }
 
+static void apply_ports(const struct application *a, const struct json *v)
+{
+    add_texts(&a->o->publish, v);
+}
+
 static void apply_memory(const struct application *a, const struct json *v)
 {
     a->o->memory = number_text(a, v);
@@ -157,7 +162,7 @@ static const struct key {
     {"work_dir", is_text, "a path", apply_work_dir},
     {"env", is_map_or_list, "an object of strings, or a list of \"NAME=value\"", apply_env},
     {"volumes", is_texts, "a list of \"source:/destination\"", apply_volumes},
-    {"ports", is_texts, "a list of \"8080:80\"", NULL},
+    {"ports", is_texts, "a list of \"8080:80\"", apply_ports},
     {"memory", is_size, "a number of bytes, or a size like \"512m\"", apply_memory},
     {"cpus", is_number, "a number greater than 0", apply_cpus},
     {"user", is_user, "a user's name or number", apply_user},
@@ -222,7 +227,7 @@ void execution_config_apply(const struct json *config, struct create_options *o,
     JSON_FOREACH_KEY((struct json *)config, it)
     {
         const struct key *k = find_key(js_iter_key(it));
-        if (k && k->apply)
+        if (k)
             k->apply(&a, js_iter_value(it));
     }
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/spawn.h"
@@ -14,19 +13,6 @@ bool recover_is_supervised(const struct execution *e)
 {
     _cleanup_close_ int fd = place_lock(e, NULL);
     return fd == -EWOULDBLOCK;
-}
-
-/* It belongs to nobody: a child of ours would die with our session, or stay as a zombie. */
-static int spawn_orphan(const struct spawn *s, struct error *err)
-{
-    pid_t between = fork();
-    if (between == 0) {
-        pid_t pid = spawn_start(s, NULL);
-        _exit(pid < 0 ? 1 : 0);
-    }
-    if (between < 0)
-        return error_errno(err, errno, "cannot start a supervisor");
-    return spawn_wait(between) == 0 ? 0 : error_set(err, EAGAIN, "cannot start a supervisor");
 }
 
 int recover_supervisor(const struct execution *e, struct error *err)
@@ -47,7 +33,8 @@ int recover_supervisor(const struct execution *e, struct error *err)
     s.stderr_fd = fd;
     s.cwd = "/";
     s.new_session = true;
-    return spawn_orphan(&s, err);
+    pid_t pid = spawn_orphan(&s, err);
+    return pid < 0 ? pid : 0;
 }
 
 int recover_all(struct firn *firn, struct error *err)
