@@ -2,6 +2,7 @@
 #include "api/body.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/strv.h"
 
@@ -20,8 +21,60 @@ static int set_network(struct body *b, const struct json *v, struct error *err)
     const char *mode = js_text(v);
     if (!mode)
         return body_wrong("NetworkMode", err);
-    if (!string_equal(mode, "default"))
+    if (!string_equal(mode, "default") && !strv_contains(b->create.networks, mode))
         strv_add(&b->create.networks, mode);
+    return 0;
+}
+
+/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]} */
+static int set_ports(struct body *b, const struct json *v, struct error *err)
+{
+    JSON_FOREACH_KEY((struct json *)v, it)
+    {
+        const struct json *list = js_iter_value(it);
+        if (!js_count(list))
+            strv_add(&b->create.publish, js_iter_key(it));
+        JSON_FOREACH(list, i)
+        {
+            const char *ip = js_get_string(js_at(list, i), "HostIp");
+            const char *port = js_get_string(js_at(list, i), "HostPort");
+            bool has_ip = ip && *ip, has_port = port && *port && !string_equal(port, "0");
+            bool six = has_ip && strchr(ip, ':');
+            strv_addf(&b->create.publish, "%s%s%s%s%s%s%s", six ? "[" : "", has_ip ? ip : "",
+                      six ? "]" : "", has_ip ? ":" : "", has_port ? port : "",
+                      has_port || has_ip ? ":" : "", js_iter_key(it));
+        }
+    }
+    return js_is_object(v) ? 0 : body_wrong("PortBindings", err);
+}
+
+static int set_exposed(struct body *b, const struct json *v, struct error *err)
+{
+    JSON_FOREACH_KEY((struct json *)v, it)
+    {
+        strv_add(&b->create.expose, js_iter_key(it));
+    }
+    return js_is_object(v) ? 0 : body_wrong("ExposedPorts", err);
+}
+
+/* {"EndpointsConfig": {"n": {"Aliases": [..], "IPAMConfig": {"IPv4Address": ""}}}} */
+static int set_endpoints(struct body *b, const struct json *v, struct error *err)
+{
+    JSON_FOREACH_KEY((struct json *)js_get(v, "EndpointsConfig"), it)
+    {
+        const char *name = js_iter_key(it);
+        const struct json *n = js_iter_value(it);
+        const char *ip = js_get_string(js_get(n, "IPAMConfig"), "IPv4Address");
+        const char *mac = js_get_string(n, "MacAddress");
+        _cleanup_strv_ char **aliases = js_get_strings(n, "Aliases");
+        if (!string_equal(name, "default") && !strv_contains(b->create.networks, name))
+            strv_add(&b->create.networks, name);
+        strv_add_all(&b->create.network_aliases, aliases);
+        if (ip && *ip)
+            b->create.ip = body_text(b, "%s", ip);
+        if (mac && *mac)
+            b->create.mac_address = body_text(b, "%s", mac);
+    }
     return 0;
 }
 
@@ -172,7 +225,9 @@ static const struct body_field host_config[] = {
     {"OomScoreAdj", BODY_STRING, BODY_FIELD(oom_score_adj)},
     {"PidMode", BODY_STRING, BODY_FIELD(pid)},
     {"PidsLimit", BODY_STRING, BODY_FIELD(pids_limit)},
+    {"PortBindings", BODY_CUSTOM, .set = set_ports},
     {"Privileged", BODY_BOOL, BODY_FIELD(privileged)},
+    {"PublishAllPorts", BODY_BOOL, BODY_FIELD(publish_all)},
     {"ReadonlyRootfs", BODY_BOOL, BODY_FIELD(read_only)},
     {"RestartPolicy", BODY_CUSTOM, .set = set_restart},
     {"SecurityOpt", BODY_STRINGS, BODY_FIELD(security_opts)},
@@ -192,11 +247,13 @@ const struct body_field body_docker[] = {
     {"Cmd", BODY_STRINGS, BODY_FIELD(command)},
     {"Entrypoint", BODY_CUSTOM, .set = set_entrypoint},
     {"Env", BODY_STRINGS, BODY_FIELD(env)},
-    {"ExposedPorts", BODY_IGNORED}, /* a note; nothing is published by it */
+    {"ExposedPorts", BODY_CUSTOM, .set = set_exposed},
     {"HostConfig", BODY_TABLE, .table = host_config},
     {"Hostname", BODY_STRING, BODY_FIELD(hostname)},
     {"Image", BODY_STRING, BODY_FIELD(image)},
     {"Labels", BODY_MAP, BODY_FIELD(labels)},
+    {"MacAddress", BODY_STRING, BODY_FIELD(mac_address)},
+    {"NetworkingConfig", BODY_CUSTOM, .set = set_endpoints},
     {"OpenStdin", BODY_BOOL, BODY_FIELD(interactive)},
     {"StdinOnce", BODY_IGNORED},
     {"StopSignal", BODY_STRING, BODY_FIELD(stop_signal)},

@@ -2,6 +2,7 @@
 #include "api/body.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/strv.h"
@@ -43,9 +44,78 @@ NAMESPACE(cgroupns)
 static int set_network(struct body *b, const struct json *v, struct error *err)
 {
     const char *text = namespace_text(b, v);
-    if (text)
+    if (text && !b->create.networks)
         strv_add(&b->create.networks, text);
     return js_is_object(v) ? 0 : body_wrong("netns", err);
+}
+
+/* {"n": {"static_ips": [..], "static_mac": "", "aliases": [..]}} */
+static int set_networks(struct body *b, const struct json *v, struct error *err)
+{
+    if (!js_is_object(v))
+        return body_wrong("Networks", err);
+    /* The mode "bridge" only says that there are some. */
+    if (b->create.networks && string_equal(b->create.networks[0], "bridge")) {
+        strv_free(b->create.networks);
+        b->create.networks = NULL;
+    }
+    JSON_FOREACH_KEY((struct json *)v, it)
+    {
+        const struct json *n = js_iter_value(it);
+        const char *ip = js_text(js_at(js_get(n, "static_ips"), 0));
+        const char *mac = js_get_string(n, "static_mac");
+        _cleanup_strv_ char **aliases = js_get_strings(n, "aliases");
+        strv_add(&b->create.networks, js_iter_key(it));
+        strv_add_all(&b->create.network_aliases, aliases);
+        if (ip)
+            b->create.ip = body_text(b, "%s", ip);
+        if (mac && *mac)
+            b->create.mac_address = body_text(b, "%s", mac);
+    }
+    return 0;
+}
+
+static void add_range(struct buf *b, int64_t first, int64_t count)
+{
+    buf_printf(b, "%" PRId64, first);
+    if (count > 1)
+        buf_printf(b, "-%" PRId64, first + count - 1);
+}
+
+static int set_ports(struct body *b, const struct json *v, struct error *err)
+{
+    JSON_FOREACH(v, i)
+    {
+        const struct json *m = js_at(v, i);
+        const char *ip = js_get_string(m, "host_ip"), *protocol = js_get_string(m, "protocol");
+        int64_t inside = js_get_int(m, "container_port", 0), host = js_get_int(m, "host_port", 0);
+        int64_t range = js_get_int(m, "range", 1);
+        _cleanup_buf_ struct buf text = {0};
+        if (inside <= 0)
+            return body_wrong("portmappings", err);
+        if (ip && *ip)
+            buf_printf(&text, strchr(ip, ':') ? "[%s]:" : "%s:", ip);
+        if (host > 0)
+            add_range(&text, host, range);
+        if (host > 0 || text.size)
+            buf_add_char(&text, ':');
+        add_range(&text, inside, range);
+        if (protocol && *protocol)
+            buf_printf(&text, "/%s", protocol);
+        strv_add(&b->create.publish, text.data);
+    }
+    return 0;
+}
+
+/* {"80": "tcp"} */
+static int set_expose(struct body *b, const struct json *v, struct error *err)
+{
+    JSON_FOREACH_KEY((struct json *)v, it)
+    {
+        const char *protocol = js_text(js_iter_value(it));
+        strv_addf(&b->create.expose, "%s/%s", js_iter_key(it), protocol ? protocol : "tcp");
+    }
+    return js_is_object(v) ? 0 : body_wrong("expose", err);
 }
 
 /* The client sends what the user's id maps would be also when he has asked for none. */
@@ -239,6 +309,7 @@ static const struct body_field resources[] = {
 };
 
 const struct body_field body_libpod[] = {
+    {"Networks", BODY_CUSTOM, .set = set_networks},
     {"annotations", BODY_MAP, BODY_FIELD(annotations)},
     {"cap_add", BODY_STRINGS, BODY_FIELD(cap_add)},
     {"cap_drop", BODY_STRINGS, BODY_FIELD(cap_drop)},
@@ -254,6 +325,7 @@ const struct body_field body_libpod[] = {
     {"entrypoint", BODY_CUSTOM, .set = set_entrypoint},
     {"env", BODY_MAP, BODY_FIELD(env)},
     {"env_host", BODY_BOOL, BODY_FIELD(env_host)},
+    {"expose", BODY_CUSTOM, .set = set_expose},
     {"groups", BODY_STRINGS, BODY_FIELD(group_add)},
     {"host_device_list", BODY_CUSTOM, .set = set_devices},
     {"hostadd", BODY_STRINGS, BODY_FIELD(add_hosts)},
@@ -275,7 +347,9 @@ const struct body_field body_libpod[] = {
     {"no_new_privileges", BODY_CUSTOM, .set = set_no_new_privileges},
     {"oom_score_adj", BODY_STRING, BODY_FIELD(oom_score_adj)},
     {"pidns", BODY_CUSTOM, .set = set_pid},
+    {"portmappings", BODY_CUSTOM, .set = set_ports},
     {"privileged", BODY_BOOL, BODY_FIELD(privileged)},
+    {"publish_image_ports", BODY_BOOL, BODY_FIELD(publish_all)},
     {"r_limits", BODY_CUSTOM, .set = set_limits},
     {"raw_image_name", BODY_IGNORED},
     {"read_only_filesystem", BODY_BOOL, BODY_FIELD(read_only)},

@@ -77,6 +77,26 @@ static void take(struct json *to, const char *name, const struct json *from, con
         js_set(to, name, js_ref(v));
 }
 
+/* One entry for each port of each range. */
+static struct json *docker_ports(const struct json *mappings)
+{
+    struct json *list = js_array();
+    JSON_FOREACH(mappings, i)
+    {
+        const struct json *m = js_at(mappings, i);
+        const char *ip = js_get_string(m, "host_ip");
+        for (int64_t n = 0; n < js_get_int(m, "range", 1); n++) {
+            struct json *o = js_object();
+            js_set(o, "IP", js_string(ip && *ip ? ip : "0.0.0.0"));
+            js_set(o, "PrivatePort", js_int(js_get_int(m, "container_port", 0) + n));
+            js_set(o, "PublicPort", js_int(js_get_int(m, "host_port", 0) + n));
+            js_set(o, "Type", js_string(js_get_string(m, "protocol")));
+            js_push(list, o);
+        }
+    }
+    return list;
+}
+
 static int docker_entry(struct container *c, bool size, const struct json *p, struct json **ret,
                         struct error *err)
 {
@@ -97,7 +117,7 @@ static int docker_entry(struct container *c, bool size, const struct json *p, st
     js_set(o, "ImageID", image_id(p, "ImageID"));
     js_set(o, "Command", js_string(joined ? joined : ""));
     js_set(o, "Created", js_int(c->created_at / 1000000000));
-    js_set(o, "Ports", js_array());
+    js_set(o, "Ports", docker_ports(js_get(p, "Ports")));
     js_set(o, "Labels", container_labels(c) ? js_copy(container_labels(c)) : js_object());
     js_set(o, "State", js_string(containers_docker_state(s.state)));
     take(o, "Status", p, "Status");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/body.h"
+#include "api/docker-checkpoints.h"
 #include "api/filters.h"
 #include "api/routes.h"
 #include "base/strv.h"
@@ -106,6 +107,28 @@ static int init(struct request *r, struct reply *reply, struct error *err)
     if (s.state == CONTAINER_INITIALIZED || container_state_is_alive(s.state))
         return reply_empty(reply, 304, err);
     e = container_init(c, err);
+    return e < 0 ? e : reply_empty(reply, 204, err);
+}
+
+struct start_docker_query {
+    char *detach_keys, *checkpoint, *checkpoint_dir;
+};
+static const struct option start_docker_query[] = {
+    {"checkpoint", 0, OPTION_STRING, offsetof(struct start_docker_query, checkpoint)},
+    {"checkpoint-dir", 0, OPTION_STRING, offsetof(struct start_docker_query, checkpoint_dir)},
+    {"detachKeys", 0, OPTION_STRING, offsetof(struct start_docker_query, detach_keys)},
+    {0},
+};
+
+static int start_docker(struct request *r, struct reply *reply, struct error *err)
+{
+    const struct start_docker_query *q = r->options;
+    _cleanup_container_ struct container *c = NULL;
+    if (!q->checkpoint)
+        return start(r, reply, err);
+    int e = containers_lookup(r, &c, err);
+    if (e >= 0)
+        e = docker_checkpoint_restore(c, q->checkpoint_dir, q->checkpoint, err);
     return e < 0 ? e : reply_empty(reply, 204, err);
 }
 
@@ -222,6 +245,7 @@ static int remove_it(struct request *r, struct reply *reply, struct error *err)
     _cleanup_json_ struct json *list = js_array();
     struct json *one = js_object();
     js_set(one, "Id", js_string(c->id));
+    js_set(one, "RawInput", js_string(r->args[0]));
     js_push(list, one);
     return reply_json(reply, 200, list, err);
 }
@@ -308,6 +332,8 @@ const struct route containers_routes[] = {
     {"GET", API_LIBPOD, "/containers/{name}/exists", exists},
     {"POST", API_LIBPOD, "/containers/{name}/start", start, OPTIONS(start_query, start_query),
      CHANGES},
+    {"POST", API_DOCKER, "/containers/{name}/start", start_docker,
+     OPTIONS(start_docker_query, start_docker_query), CHANGES},
     {"POST", API_LIBPOD, "/containers/{name}/init", init, CHANGES},
     {"POST", API_BOTH, "/containers/{name}/stop", stop, OPTIONS(stop_query, stop_query), CHANGES},
     {"POST", API_BOTH, "/containers/{name}/restart", restart, OPTIONS(stop_query, stop_query),

@@ -87,12 +87,25 @@ static int check_state(struct container *c, const struct checkpoint_options *o,
     return 0;
 }
 
+static char *local_path(const struct container *c, const struct checkpoint_options *o)
+{
+    return o->local_path ? xstrdup(o->local_path) : container_path(c, "checkpoint");
+}
+
+static char *local_images(const struct container *c, const struct checkpoint_options *o)
+{
+    _cleanup_free_ char *path = local_path(c, o);
+    return path_join(path, "checkpoint");
+}
+
 static int open_target(const struct container *c, const struct checkpoint_options *o,
                        struct target **ret, struct error *err)
 {
     enum compression compression = COMPRESS_ZSTD;
-    if (!o->export_path)
-        return target_local(c, ret, err);
+    if (!o->export_path) {
+        _cleanup_free_ char *path = local_path(c, o);
+        return target_local(path, ret, err);
+    }
     if (o->compression && compression_parse(o->compression, &compression) < 0)
         return error_kind_set(
             err, ERROR_USAGE,
@@ -158,7 +171,7 @@ static int end_container(struct container *c, const struct checkpoint_options *o
                          const struct process *init, struct error *err)
 {
     _cleanup_free_ char *local = container_path(c, "checkpoint");
-    _cleanup_free_ char *images = container_path(c, LOCAL_CHECKPOINT);
+    _cleanup_free_ char *images = local_images(c, o);
     const char *path = o->export_path ? o->export_path : images;
     int r = checkpoint_mark_write(c, path, err);
     if (r == 0)
@@ -187,8 +200,7 @@ static int go_on(struct container *c, const struct checkpoint_options *o, struct
         return r;
     c->facts.checkpointed_at = now_ns();
     free(c->facts.checkpoint_path);
-    c->facts.checkpoint_path =
-        o->export_path ? xstrdup(o->export_path) : container_path(c, LOCAL_CHECKPOINT);
+    c->facts.checkpoint_path = o->export_path ? xstrdup(o->export_path) : local_images(c, o);
     return container_save_facts(c, err);
 }
 

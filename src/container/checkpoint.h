@@ -15,7 +15,8 @@ struct firn;
 #define LOCAL_CHECKPOINT "checkpoint/checkpoint"
 
 struct checkpoint_options {
-    const char *export_path; /* NULL: a local checkpoint, <directory>/checkpoint */
+    const char *export_path; /* NULL: a local checkpoint */
+    const char *local_path;  /* the directory of a local one; NULL: <directory>/checkpoint */
     const char *compression; /* of the archive: none, gzip, zstd; NULL: zstd */
     bool leave_running;
     bool dry_run; /* only look: an error tells all that stops a checkpoint, nothing is written */

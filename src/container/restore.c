@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
@@ -38,11 +39,17 @@ static int check_state(struct container *c, struct error *err)
     return 0;
 }
 
-/* The directory of the local checkpoint. */
-static int open_checkpoint(const struct container *c, struct error *err)
+static char *local_path(const struct container *c, const struct restore_options *o)
 {
-    _cleanup_free_ char *path = container_path(c, "checkpoint");
-    _cleanup_free_ char *inventory = container_path(c, LOCAL_CHECKPOINT "/inventory.img");
+    return o->local_path ? xstrdup(o->local_path) : container_path(c, "checkpoint");
+}
+
+/* The directory of the local checkpoint. */
+static int open_checkpoint(const struct container *c, const struct restore_options *o,
+                           struct error *err)
+{
+    _cleanup_free_ char *path = local_path(c, o);
+    _cleanup_free_ char *inventory = path_join(path, "checkpoint/inventory.img");
     if (!path_exists(inventory))
         return error_set(
             err, ENOENT,
@@ -54,9 +61,10 @@ static int open_checkpoint(const struct container *c, struct error *err)
 }
 
 /* If the last run ended with this very checkpoint, the writable layer is what it was then. */
-static bool rootfs_is_as_checkpointed(const struct container *c)
+static bool rootfs_is_as_checkpointed(const struct container *c, const struct restore_options *o)
 {
-    _cleanup_free_ char *path = container_path(c, LOCAL_CHECKPOINT);
+    _cleanup_free_ char *directory = local_path(c, o);
+    _cleanup_free_ char *path = path_join(directory, "checkpoint");
     return c->facts.checkpointed && string_equal(c->facts.checkpoint_path, path);
 }
 
@@ -83,7 +91,7 @@ static int restore_locked(struct job *job, struct container *c, const struct res
     int r = check_state(c, err);
     if (r < 0)
         return r;
-    _cleanup_close_ int fd = open_checkpoint(c, err);
+    _cleanup_close_ int fd = open_checkpoint(c, o, err);
     if (fd < 0)
         return fd;
     r = judge(c, fd, o, err);
@@ -93,7 +101,7 @@ static int restore_locked(struct job *job, struct container *c, const struct res
         .c = c,
         .dirfd = fd,
         .options = o,
-        .apply_rootfs = !rootfs_is_as_checkpointed(c),
+        .apply_rootfs = !rootfs_is_as_checkpointed(c, o),
     };
     _cleanup_json_ struct json *ports = js_copy(js_get(c->config, "newPortMappings"));
     r = config_publish(c->config, o->publish, err);

@@ -18,6 +18,7 @@ struct restore_options {
      * another process: only memory may be used. NULL: nothing. */
     void (*adapt)(void *context, struct json *config);
     void *adapt_context;
+    const char *local_path;             /* only for container_restore: as in checkpoint_options */
     bool keep;                          /* accepted: a local checkpoint is always kept */
     bool ignore_rootfs, ignore_volumes; /* only for container_import */
     bool ignore_static_ip, ignore_static_mac;

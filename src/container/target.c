@@ -32,12 +32,12 @@ int target_archive(const char *path, enum compression compression, struct target
     return 0;
 }
 
-int target_local(const struct container *c, struct target **ret, struct error *err)
+int target_local(const char *path, struct target **ret, struct error *err)
 {
     _cleanup_(target_freep) struct target *t = xcalloc(1, sizeof(*t));
     t->dirfd = -1;
-    t->aside = container_path(c, "checkpoint.new");
-    t->final = container_path(c, "checkpoint");
+    t->aside = xasprintf("%s.new", path);
+    t->final = xstrdup(path);
     int r = remove_tree(t->aside, err);
     if (r < 0)
         return r;

@@ -13,8 +13,9 @@ struct target;
  */
 int target_archive(const char *path, enum compression compression, struct target **ret,
                    struct error *err);
-/* The container's local checkpoint: made aside, it replaces an earlier one when complete. */
-int target_local(const struct container *c, struct target **ret, struct error *err);
+/* A local checkpoint, the directory `path`: made aside, it replaces an earlier one when complete.
+ */
+int target_local(const char *path, struct target **ret, struct error *err);
 
 int target_add_bytes(struct target *t, const char *name, const void *data, size_t size,
                      struct error *err);
