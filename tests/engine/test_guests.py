@@ -17,7 +17,7 @@ OPTIONS = {"arguments": ["-e", "GUEST=value"], "terminal": ["-t"],
 ARGUMENTS = {"arguments": ["one", "", "three words here"]}
 # And of `firn run` by an ordinary user: the kernel tells the path of a deleted socket to whom the
 # network namespace belongs.
-OF_USERS = {"sockets-unix": ["--network", "none"]}
+OF_USERS = {"sockets-unix": ["--network", "none"], "datagram-queue": ["--network", "none"]}
 NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installed"}
 # These are not asked but observed: see test_refused.py, test_unharmed.py and
 # test_workloads.py.

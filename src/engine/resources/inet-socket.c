@@ -1,5 +1,5 @@
 /* TCP, UDP, UDPLITE, ping and raw sockets of IPv4 and IPv6. */
-#include "engine/resources/inet-socket.h"
+#include "engine/resources/datagram-queue.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -223,14 +223,15 @@ static int dump_tcp(struct dump *d, const struct descriptor *f, int fd, InetSkEn
     return 0;
 }
 
-static int dump_datagram(struct dump *d, int fd, const char *name, InetSkEntry *e,
+static int dump_datagram(struct dump *d, const struct descriptor *f, int fd, InetSkEntry *e,
                          struct error *err)
 {
     short now = poll_now(fd);
     e->state = e->n_dst_addr ? TCP_STATE_ESTABLISHED : TCP_STATE_CLOSE;
     e->has_shutdown = now & POLLRDHUP;
     e->shutdown = now & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
-    return multicast_dump(d, fd, name, e, err);
+    int r = multicast_dump(d, fd, descriptor_name(d, f), e, err);
+    return r < 0 ? r : datagram_queue_dump(d, f, fd, e, err);
 }
 
 static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
@@ -263,7 +264,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
         return r;
     return kind.protocol == IPPROTO_TCP && kind.type == SOCK_STREAM
                ? dump_tcp(d, f, fd, e, peer, err)
-               : dump_datagram(d, fd, name, e, err);
+               : dump_datagram(d, f, fd, e, err);
 }
 
 /* ---- restore ---- */
@@ -415,20 +416,26 @@ static int set_up_tcp(struct maker *m, int fd, int copy, InetSkEntry *e, const s
     return n;
 }
 
-/* A connection that was being opened is opened anew, when all who listen do. */
-static int finish(struct maker *m, const FileEntry *entry, int fd, struct error *err)
+static int open_anew(struct maker *m, int copy, const InetSkEntry *e, struct error *err)
 {
-    const InetSkEntry *e = entry->isk;
-    if (!is_tcp(e) || e->state != TCP_STATE_SYN_SENT || !m->restore->options.tcp_established)
-        return 0;
-    _cleanup_close_ int copy = socket_copy(m->task, fd, err);
-    if (copy < 0)
-        return copy;
     int flags = fcntl(copy, F_GETFL);
     fcntl(copy, F_SETFL, flags | O_NONBLOCK);
     int n = connect_again(m, copy, e, err);
     fcntl(copy, F_SETFL, flags);
     return n;
+}
+
+/* A connection that was being opened is opened anew when all who listen do. */
+static int finish(struct maker *m, const FileEntry *entry, int fd, struct error *err)
+{
+    const InetSkEntry *e = entry->isk;
+    bool opening = e->state == TCP_STATE_SYN_SENT && m->restore->options.tcp_established;
+    if (is_tcp(e) && !opening)
+        return 0;
+    _cleanup_close_ int copy = socket_copy(m->task, fd, err);
+    return copy < 0    ? copy
+           : is_tcp(e) ? open_anew(m, copy, e, err)
+                       : datagram_queue_restore(m, copy, e, err);
 }
 
 static int set_up_datagram(struct maker *m, int fd, int copy, const InetSkEntry *e,

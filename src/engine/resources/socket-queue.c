@@ -167,6 +167,17 @@ int socket_queue_dump(struct dump *d, const struct descriptor *f, int fd, uint32
     return r;
 }
 
+int socket_queue_dump_datagrams(struct dump *d, const struct descriptor *f, int fd, uint32_t id,
+                                struct error *err)
+{
+    int zero = 0, peek_off = socket_int(fd, SOL_SOCKET, SO_PEEK_OFF, -1);
+    if (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero)) < 0)
+        return error_errno(err, errno, "cannot read the queue of %s", descriptor_name(d, f));
+    int r = keep_all(d, f, fd, id, false, err);
+    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &peek_off, sizeof(peek_off));
+    return r;
+}
+
 int socket_queues_write(struct dump *d, struct error *err)
 {
     if (!d->packet_count)

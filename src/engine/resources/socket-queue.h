@@ -8,6 +8,10 @@
 int socket_queue_dump(struct dump *d, const struct descriptor *f, int fd, uint32_t id,
                       struct error *err);
 
+/* The same of a UDP socket. */
+int socket_queue_dump_datagrams(struct dump *d, const struct descriptor *f, int fd, uint32_t id,
+                                struct error *err);
+
 /* A packet of sk-queues.img. */
 struct socket_packet {
     uint32_t id_for;
