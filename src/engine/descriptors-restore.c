@@ -260,21 +260,26 @@ int maker_offer(struct maker *m, uint32_t id, int fd, struct error *err)
     return n;
 }
 
-static int number_descriptors(struct maker *m, const int *high, struct error *err)
+/* As what this process has the file that one of its descriptors is; made if need be. */
+static int find_or_make(struct maker *m, const FdinfoEntry *e, struct error *err)
 {
+    const struct offer *offer = restore_offer(m->restore, e->id);
+    return offer->task == m->task ? offer->fd : maker_file(m, e->id, err);
+}
+
+/* From now on others get it by this number, and every file costs one descriptor: a process may have
+ * as many as its limit allows. */
+static int place(struct maker *m, const FdinfoEntry *e, int fd, struct error *err)
+{
+    struct offer *offer = restore_offer(m->restore, e->id);
     struct batch *b = m->batch;
     batch_reset(b);
-    for (size_t i = 0; i < m->task->fd_count; i++) {
-        const FdinfoEntry *e = m->task->fds[i];
-        if (!batch_fits(b, 1, 0)) {
-            int n = batch_run(b, err);
-            if (n < 0)
-                return n;
-            batch_reset(b);
-        }
-        batch_call(b, "number its descriptors", SYS_dup3, (uint64_t)high[i], e->fd,
-                   e->flags & FD_CLOEXEC ? O_CLOEXEC : 0);
-    }
+    batch_call(b, "number its descriptors", SYS_dup3, (uint64_t)fd, e->fd,
+               e->flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    if (fd >= m->restore->base_fd)
+        batch_call(b, "close a descriptor", SYS_close, (uint64_t)fd);
+    if (offer->task == m->task && offer->fd == fd && fd >= m->restore->base_fd)
+        offer->fd = (int)e->fd;
     return batch_run(b, err);
 }
 
@@ -284,12 +289,16 @@ static int make_all(struct maker *m, struct error *err)
     if (n < 0 || m->task->shared[SHARE_FILES])
         return n;
     n = make_room(m, err);
-    _cleanup_free_ int *high = xcalloc(m->task->fd_count, sizeof(int));
+    _cleanup_free_ bool *placed = xcalloc((size_t)m->restore->base_fd + 1, sizeof(*placed));
+    if (n == 0)
+        n = descriptors_make_simple(m, placed, err);
     for (size_t i = 0; n == 0 && i < m->task->fd_count; i++) {
-        high[i] = maker_file(m, m->task->fds[i]->id, err);
-        n = high[i] < 0 ? high[i] : 0;
+        const FdinfoEntry *e = m->task->fds[i];
+        int fd = placed[e->fd] ? 0 : find_or_make(m, e, err);
+        if (!placed[e->fd])
+            n = fd < 0 ? fd : place(m, e, fd, err);
     }
-    return n < 0 ? n : number_descriptors(m, high, err);
+    return n;
 }
 
 static int close_high(struct maker *m, struct error *err)

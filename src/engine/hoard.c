@@ -34,9 +34,7 @@ void hoard_bind(struct restore *r, const FileEntry *file, const struct hoarded *
 {
     if (!r->hoard_of)
         r->hoard_of = arena_array_of(r->arena, size_t, r->file_count);
-    for (size_t i = 0; i < r->file_count; i++)
-        if (r->files[i] == file)
-            r->hoard_of[i] = (size_t)(h - r->hoard) + 1;
+    r->hoard_of[restore_offer(r, file->id) - r->offers] = (size_t)(h - r->hoard) + 1;
 }
 
 /* ---- in init ---- */
@@ -130,11 +128,13 @@ int hoard_bring(struct restore *r, struct task *t, struct error *err)
 
 static int index_of(const struct restore *r, const FileEntry *file)
 {
-    FileEntry *const *end = r->files + r->file_count;
-    for (FileEntry *const *f = r->files; r->hoard_of && f < end; f++)
-        if (*f == file)
-            return (int)r->hoard_of[f - r->files] - 1;
-    return -1;
+    const struct offer *offer = r->hoard_of ? restore_offer(r, file->id) : NULL;
+    return offer ? (int)r->hoard_of[offer - r->offers] - 1 : -1;
+}
+
+bool hoard_has(const struct restore *r, const FileEntry *file)
+{
+    return index_of(r, file) >= 0;
 }
 
 int maker_open_file(struct maker *m, const FileEntry *file, uint32_t flags, struct error *err)

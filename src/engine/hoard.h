@@ -29,6 +29,8 @@ const struct hoarded *hoard_find(const struct restore *r, const struct hoard_typ
 /* Says that this open file of the checkpoint is `h`. */
 void hoard_bind(struct restore *r, const FileEntry *file, const struct hoarded *h);
 
+bool hoard_has(const struct restore *r, const FileEntry *file);
+
 /* ---- steps ---- */
 
 int restore_hoard(struct restore *r, struct error *err);

@@ -167,6 +167,11 @@ int restore_fill_memory(struct restore *r, struct error *err);
 
 /* engine/descriptors-restore.c */
 int restore_descriptors(struct restore *r, struct error *err);
+/* engine/descriptors-batch.c: in a process that has no descriptor below base_fd. Says which are
+ * `placed`; the rest is for the resources to make. */
+int descriptors_make_simple(struct maker *m, bool *placed, struct error *err);
+/* engine/resources/regular-file.c: for open(2). */
+uint32_t regular_file_flags(const RegFileEntry *reg);
 int restore_terminals(struct restore *r, struct error *err);
 int restore_terminal_data(struct restore *r, struct error *err);
 /* TCP connections go on; or, if the restore failed, nobody is told. */

@@ -52,15 +52,18 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     return f->deleted ? ghost_note(d, f, reg, err) : 0;
 }
 
+uint32_t regular_file_flags(const RegFileEntry *reg)
+{
+    uint32_t flags = reg->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE);
+    return reg->has_mode && S_ISDIR(reg->mode) ? flags | O_DIRECTORY : flags;
+}
+
 static int restore(struct maker *m, const FileEntry *entry, struct error *err)
 {
     const RegFileEntry *reg = entry->reg;
     if (!reg || !reg->name || reg->name[0] != '/')
         return error_set(err, EINVAL, "the checkpoint's file %u has no path", entry->id);
-    uint32_t flags = reg->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE);
-    if (reg->has_mode && S_ISDIR(reg->mode))
-        flags |= O_DIRECTORY;
-    int fd = maker_open_file(m, entry, flags, err);
+    int fd = maker_open_file(m, entry, regular_file_flags(reg), err);
     if (fd < 0 || reg->pos == 0 || reg->flags & O_PATH)
         return fd;
     int64_t r = maker_call(m, err, "seek in a file", SYS_lseek, (uint64_t)fd, reg->pos, SEEK_SET);
