@@ -11,6 +11,7 @@ const struct route *const route_tables[] = {
     docker_checkpoints_routes,
     events_routes,
     exec_routes,
+    executions_routes,
     images_routes,
     images_transfer_routes,
     networks_routes,

@@ -13,6 +13,7 @@ extern const struct route containers_wait_routes[];
 extern const struct route docker_checkpoints_routes[];
 extern const struct route events_routes[];
 extern const struct route exec_routes[];
+extern const struct route executions_routes[];
 extern const struct route images_routes[];
 extern const struct route images_transfer_routes[];
 extern const struct route networks_routes[];
