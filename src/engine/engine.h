@@ -42,8 +42,9 @@ enum unix_outside {
 };
 
 struct dump_options {
-    pid_t init;         /* in our pid namespace: process 1 of the container */
-    const char *name;   /* of the container, for error texts */
+    pid_t init;                          /* in our pid namespace: process 1 of the container */
+    const char *name;                    /* of the container, for error texts */
+    const char *host_name, *domain_name; /* of its configuration; NULL: none */
     const char *cgroup; /* a cgroup directory whose processes (and those below it) all belong to the
                            tree; NULL: init's descendants and all of its pid namespace */
     /* What descriptors 0-2 of init pointed to when the runtime had made it ("pipe:[4711]"): their

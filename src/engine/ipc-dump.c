@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "engine/ipc-settings.h"
 #include "engine/ipc.h"
 #include "engine/restore.h"
 
@@ -137,6 +138,14 @@ static int look_at_queues(struct look *l)
     return r;
 }
 
+static int look_at_settings(struct look *l)
+{
+    _cleanup_buf_ struct buf lines = {0};
+    ipc_settings_read(&lines);
+    struct ipc_object o = {.kind = IPC_SETTINGS, .bytes = lines.size};
+    return lines.size ? put(l, &o, lines.data) : 0;
+}
+
 static int look(void *context, struct error *err)
 {
     int r = look_at_segments(context);
@@ -144,6 +153,8 @@ static int look(void *context, struct error *err)
         r = look_at_semaphores(context);
     if (r == 0)
         r = look_at_queues(context);
+    if (r == 0)
+        r = look_at_settings(context);
     return r < 0 ? error_errno(err, -r, "cannot look at System V objects") : 0;
 }
 
@@ -197,6 +208,10 @@ static int take_objects(pid_t child, void *context, struct error *err)
         if (read_full(l->file, content, o.bytes) != (ssize_t)o.bytes)
             return error_set(err, EIO, "cannot look at System V objects");
         o.content = content;
+        if (o.kind == IPC_SETTINGS) {
+            ipc_settings_note(d, content);
+            continue;
+        }
         int r = o.kind == IPC_SEGMENT ? open_segment(d, child, &o, err) : 0;
         if (r < 0)
             return r;

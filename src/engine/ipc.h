@@ -13,7 +13,7 @@ struct restore;
 
 /* One segment, set of semaphores or queue. */
 struct ipc_object {
-    enum { IPC_SEGMENT, IPC_SEMAPHORES, IPC_QUEUE } kind;
+    enum { IPC_SEGMENT, IPC_SEMAPHORES, IPC_QUEUE, IPC_SETTINGS } kind;
     uint32_t id, key, mode, uid, gid, cuid, cgid;
     uint64_t size;    /* bytes of a segment, number of semaphores, capacity of a queue */
     uint64_t count;   /* messages of a queue */

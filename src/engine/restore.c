@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/strv.h"
 #include "engine/hoard.h"
+#include "engine/ipc-settings.h"
 #include "engine/ipc.h"
 #include "engine/kernel.h"
 #include "engine/locks.h"
@@ -91,6 +92,7 @@ static const struct {
     {"install the filters that all inherit", restore_inherited_filters},
     {"find its terminal", find_console},
     {"make files without a name", restore_hoard},
+    {"set the limits of System V objects", ipc_settings_restore},
     {"make System V objects", restore_ipc},
     {"make shared memory", restore_nurseries},
     {"delete what was deleted", restore_ipc_deleted},

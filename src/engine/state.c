@@ -1,7 +1,8 @@
 #include "engine/state.h"
 
 const struct state_part *const process_state[] = {
-    &state_limits, &state_attributes, &state_signal_actions, &state_pending_signals, NULL,
+    &state_limits,         &state_attributes,      &state_host_name,
+    &state_signal_actions, &state_pending_signals, NULL,
 };
 
 /* Last, so that they do not run out before everything else is done. */

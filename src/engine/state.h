@@ -39,7 +39,8 @@ extern const struct state_part *const thread_state[];  /* every thread */
 extern const struct state_part *const timer_state[];   /* once a process, when all else is done */
 
 extern const struct state_part state_limits, state_signal_actions, state_interval_timers,
-    state_posix_timers, state_memory_protection, state_attributes, state_pending_signals;
+    state_posix_timers, state_memory_protection, state_attributes, state_pending_signals,
+    state_host_name;
 extern const struct state_part state_thread_pointers, state_scheduling, state_rseq, state_seccomp,
     state_credentials, state_thread_signals, state_controls, state_keyrings;
 

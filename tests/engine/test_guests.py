@@ -11,7 +11,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CYCLES = 5
 
 # What a guest needs of `firn run` (options) and gets as arguments.
-OPTIONS = {"arguments": ["-e", "GUEST=value"], "terminal": ["-t"],
+OPTIONS = {"names": ["--privileged"],
+           "arguments": ["-e", "GUEST=value"], "terminal": ["-t"],
            # the default profile does not know mseal(2)
            "memory-protection": ["--security-opt", "seccomp=unconfined"]}
 ARGUMENTS = {"arguments": ["one", "", "three words here"]}
