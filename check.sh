@@ -77,7 +77,7 @@ tests/run --build "$build" --results "$results" $selected || true
 tests/run --user --build "$build" --results "$results" $selected || true
 
 if [ $fast = no ]; then
-    check "build/sanitizers" build_in "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false
+    check "build/sanitizers" build_in "$build-asan" -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false
     # shellcheck disable=SC2086
     tests/run --build "$build-asan" --prefix asan/ --sanitizer --results "$results" $selected || true
 fi

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/progress-bar.h"
 #include "base/strv.h"
@@ -159,10 +160,16 @@ static int write_all(struct snapshot *s, struct target *t, struct dump *d, struc
 {
     int r = snapshot_write(s, t, err);
     if (r == 0)
+        r = fault("checkpoint", "description and files are written", err);
+    if (r == 0)
         r = write_processes(s->c, d, t, err);
     if (r == 0)
         r = write_stats(d, t, err);
-    return r < 0 ? r : target_commit(t, err);
+    if (r == 0)
+        r = fault("checkpoint", "processes are written", err);
+    if (r == 0)
+        r = target_commit(t, err);
+    return r < 0 ? r : fault("checkpoint", "it is committed", err);
 }
 
 /* ---- and after ---- */
@@ -175,15 +182,21 @@ static int end_container(struct container *c, const struct checkpoint_options *o
     const char *path = o->export_path ? o->export_path : images;
     int r = checkpoint_mark_write(c, path, err);
     if (r == 0)
+        r = fault("checkpoint", "the end is marked", err);
+    if (r == 0)
         network_close(c); /* or what still arrives would be answered with a reset */
     if (r == 0)
         r = dump_kill(d, err);
     if (r < 0)
         network_open(c);
     if (r == 0)
+        r = fault("checkpoint", "the processes are killed", err);
+    if (r == 0)
         r = end_wait(c, init, INT64_C(10000000000));
     if (r == 0)
         r = cleanup_ended(c, err);
+    if (r == 0)
+        r = fault("checkpoint", "it is cleaned up", err);
     if (r == 0 && o->export_path)
         r = remove_tree(local, err);
     if (r == 0 && container_auto_removes(c))
@@ -265,6 +278,8 @@ static int checkpoint_running(struct job *job, struct container *c,
     _cleanup_(target_freep) struct target *t = NULL;
     if (r == 0 && !q->options->dry_run)
         r = open_target(c, q->options, &t, err);
+    if (r == 0)
+        r = fault("checkpoint", "it is prepared", err);
     if (r < 0)
         return r;
     struct watch watch = {.job = job};

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/strv.h"
 #include "container/config-network.h"
@@ -208,6 +209,8 @@ static int create_and_revive(struct job *job, struct json *config, const struct 
     if (r == 0 && copy_log(c, from->path) < 0)
         r = error_errno(err, errno, "cannot keep the log of container %s", c->name);
     if (r == 0)
+        r = fault("import", "the container is recorded", err);
+    if (r == 0)
         r = revive_import(job, c, from, err);
     if (r < 0)
         remove_import(c, o);
@@ -232,7 +235,9 @@ static int unpack(struct job *job, struct unpacked *u, struct error *err)
     if (u->dirfd < 0)
         return error_errno(err, errno, "cannot open %s", u->path);
     r = archive_reader_open(o->import_path, NULL, &u->archive, err);
-    return r < 0 ? r : archive_reader_extract(u->archive, u->dirfd, err);
+    if (r == 0)
+        r = archive_reader_extract(u->archive, u->dirfd, err);
+    return r < 0 ? r : fault("import", "the archive is read", err);
 }
 
 static int work(struct job *job, struct error *err)

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/progress-bar.h"
 #include "base/spawn.h"
@@ -134,13 +135,21 @@ static int prepare(struct work *w, struct error *err)
 {
     int r = w->plan->apply_rootfs ? snapshot_reset_rootfs(w->c, err) : 0;
     if (r == 0)
+        r = fault("revive", "the writable layer is reset", err);
+    if (r == 0)
         r = prepare_container(w, err);
+    if (r == 0)
+        r = fault("revive", "the container is prepared", err);
     if (r == 0 && w->plan->apply_rootfs)
         r = snapshot_apply_rootfs(w->c, w->plan->dirfd, err);
+    if (r == 0)
+        r = fault("revive", "the writable layer is applied", err);
     if (r == 0 && w->plan->apply_volumes)
         r = apply_volumes(w, err);
     if (r == 0)
         r = snapshot_apply_shm(w->c, w->plan->dirfd, err);
+    if (r == 0)
+        r = fault("revive", "volumes and shared memory are applied", err);
     return r < 0 ? r : bundle_spec(w->c, &w->spec, err);
 }
 
@@ -152,7 +161,8 @@ static int create(struct work *w, struct error *err)
     if (r < 0)
         return r;
     w->created = true;
-    return snapshot_apply_tmpfs(w->c, w->plan->dirfd, w->init.pid, w->spec, err);
+    r = fault("revive", "the runtime has created it", err);
+    return r < 0 ? r : snapshot_apply_tmpfs(w->c, w->plan->dirfd, w->init.pid, w->spec, err);
 }
 
 static int record(struct work *w, struct error *err)
@@ -221,6 +231,8 @@ static int finish(struct work *w, struct error *err)
     int r = seccomp_filter_keep(w->c, w->spec, w->images.fd, err);
     if (r == 0)
         r = record(w, err);
+    if (r == 0)
+        r = fault("revive", "it is recorded", err);
     if (r < 0)
         return r;
     revive_unmark(w->c);
@@ -269,6 +281,8 @@ int revive(struct job *job, const struct revival_plan *plan, struct restore_stat
                                            .images = JUDGED_IMAGES_NONE,
                                            .bar = {.what = "Restoring"}};
     int r = plan_engine(&w, err);
+    if (r == 0)
+        r = fault("revive", "it is planned", err);
     if (r == 0)
         r = prepare(&w, err);
     if (r == 0)

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "engine/aio.h"
 #include "engine/filter-check.h"
@@ -83,7 +84,8 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     d->ended = false;
     d->frozen_at_us = begin;
     d->stats.freezing_time = (uint64_t)(monotonic_us() - begin);
-    return dump_tree(d, err);
+    r = dump_tree(d, err);
+    return r < 0 ? r : fault("dump", "freeze", err);
 }
 
 /* ---- the steps of a dump ---- */
@@ -183,6 +185,8 @@ int dump_judge(struct dump *d, struct error *err)
         if (s->condition == IF_COMPLETE && d->incomplete)
             continue;
         int r = dump_refuse_error(d, s->run(d, err), err);
+        if (r == 0)
+            r = fault("dump", s->name, err);
         if (r < 0)
             return r;
     }
@@ -195,8 +199,11 @@ int dump_write(struct dump *d, struct sink *sink, struct error *err)
 {
     d->sink = sink;
     int r = dump_judge(d, err);
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(writing); i++)
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(writing); i++) {
         r = writing[i].run(d, err);
+        if (r == 0)
+            r = fault("dump", writing[i].name, err);
+    }
     if (r < 0)
         return r;
     d->stats.images_written = (uint64_t)(monotonic_us() - d->frozen_at_us);

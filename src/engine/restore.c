@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/strv.h"
 #include "engine/hoard.h"
 #include "engine/ipc-settings.h"
@@ -62,7 +63,7 @@ int restore_seize(struct restore *r, pid_t init, struct error *err)
                                r->options.name);
     }
     r->seized = true;
-    return 0;
+    return fault("restore", "seize", err);
 }
 
 /* ---- the steps of a restore ---- */
@@ -119,6 +120,8 @@ int restore_build(struct restore *r, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         int n = steps[i].run(r, err);
+        if (n == 0)
+            n = fault("restore", steps[i].name, err);
         if (n < 0)
             return n;
         if (r->options.cancelled && r->options.cancelled(r->options.context))

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/io.h"
 
 struct sink {
@@ -35,6 +36,8 @@ int sink_begin(struct sink *s, const char *name, uint64_t size, mode_t mode, str
     if (s->name)
         return error_set(err, EBUSY, "%s cannot be written before %s is complete", name, s->name);
     int r = s->type->begin(s->context, name, size, mode, err);
+    if (r == 0)
+        r = fault("sink", "begin", err);
     if (r < 0)
         return r;
     s->name = xstrdup(name);
@@ -55,6 +58,8 @@ static int take_size(struct sink *s, uint64_t size, struct error *err)
 int sink_write(struct sink *s, const void *data, size_t size, struct error *err)
 {
     int r = take_size(s, size, err);
+    if (r == 0)
+        r = fault("sink", "write", err);
     return r < 0 ? r : s->type->write(s->context, data, size, err);
 }
 
@@ -88,6 +93,8 @@ int sink_written(struct sink *s, uint64_t size, struct error *err)
     if (sink_fd(s) < 0)
         return error_set(err, EBADF, "no file that can be written directly was begun");
     int r = take_size(s, size, err);
+    if (r == 0)
+        r = fault("sink", "write", err);
     return r < 0 ? r : s->type->written(s->context, size, err);
 }
 
