@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -44,8 +45,11 @@ struct crew {
 
 void restore_fill_later(struct restore *r, const struct filling *f)
 {
-    if (!f->count)
+    if (!f->count) {
+        if (!f->pid)
+            close(f->fd);
         return;
+    }
     array_reserve(r->fillings, r->filling_count, r->filling_room);
     r->fillings[r->filling_count++] = *f;
 }
@@ -89,11 +93,26 @@ static int read_chunk(const struct restore *r, struct chunk *c)
     return 0;
 }
 
+static int fill_file_chunk(struct chunk *c)
+{
+    const char *data = c->data;
+    for (size_t i = 0; i < c->count; i++) {
+        int n = pwrite_full(c->filling->fd, data, c->remote[i].iov_len,
+                            (off_t)(uintptr_t)c->remote[i].iov_base);
+        if (n < 0)
+            return error_errno(&c->err, -n, "cannot fill a file in memory");
+        data += c->remote[i].iov_len;
+    }
+    return 0;
+}
+
 static int fill_chunk(const struct restore *r, struct chunk *c)
 {
     int code = r->options.pages ? 0 : read_chunk(r, c);
     if (code < 0)
         return code;
+    if (!c->filling->pid)
+        return fill_file_chunk(c);
     struct iovec local = {c->data, c->size};
     ssize_t n = process_vm_writev(c->filling->pid, &local, 1, c->remote, c->count, 0);
     if (n != (ssize_t)c->size)
@@ -290,11 +309,21 @@ static int fill_from_stream(struct crew *crew, struct error *err)
     return n;
 }
 
+void restore_close_fillings(struct restore *r)
+{
+    for (size_t i = 0; i < r->filling_count; i++)
+        if (!r->fillings[i].pid)
+            cleanup_close(&r->fillings[i].fd);
+}
+
 int restore_fill_memory(struct restore *r, struct error *err)
 {
     _cleanup_(crew_close) struct crew crew = {0};
     int n = crew_open(&crew, r, err);
     if (n == 0)
         n = r->options.pages ? fill_from_stream(&crew, err) : fill_from_files(&crew, err);
-    return n < 0 ? n : crew_end(&crew, err);
+    if (n == 0)
+        n = crew_end(&crew, err);
+    restore_close_fillings(r);
+    return n;
 }

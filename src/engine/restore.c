@@ -199,6 +199,7 @@ void restore_free(struct restore *r)
         image_free(r->locks);
     free(r->ipc);
     free(r->nurseries);
+    restore_close_fillings(r);
     free(r->fillings);
     refusals_clear(&r->refusals);
     arena_free(r->arena);

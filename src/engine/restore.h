@@ -39,13 +39,14 @@ struct nursery {
     uint32_t pages_id;
 };
 
-/* Memory of a process that gets the content of pages-ID.img: range after range. */
+/* Memory of a process, or a file, that gets the content of pages-ID.img: range after range. */
 struct filling {
-    pid_t pid;
+    pid_t pid; /* 0: a file, `fd`, closed when it is filled */
+    int fd;
     uint32_t pages_id;
     const struct page_range *ranges; /* from `base` on */
     size_t count;
-    remote_addr base;
+    remote_addr base; /* of a process */
     bool filled;
 };
 
@@ -162,7 +163,9 @@ int restore_map_memory(struct restore *r, struct error *err);
 int restore_finish_memory(struct restore *r, struct error *err);
 
 /* engine/memory-fill.c */
+/* The file of a filling is ours from here. */
 void restore_fill_later(struct restore *r, const struct filling *f);
+void restore_close_fillings(struct restore *r);
 int restore_fill_memory(struct restore *r, struct error *err);
 
 /* engine/descriptors-restore.c */

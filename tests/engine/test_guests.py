@@ -1,4 +1,5 @@
-"""Every guest program (tests/guests) keeps its state through checkpoints and restores."""
+"""Every guest program (tests/guests) keeps its state through checkpoints and restores, here and in an
+archive."""
 
 import contextlib
 import glob
@@ -8,7 +9,7 @@ import re
 from harness.case import Failed, Skip, check
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CYCLES = 5
+CYCLES = 3
 
 # What a guest needs of `firn run` (options) and gets as arguments.
 OPTIONS = {"names": ["--privileged"],
@@ -80,6 +81,14 @@ def cycle(t, name="guest"):
     t.firn("container", "restore", name)
 
 
+def travel(t, name="guest"):
+    """Out into an archive and in again."""
+    archive = t.path("guest.tar")
+    t.firn("container", "checkpoint", "-e", archive, "-c", "none", name)
+    t.firn("rm", name)
+    t.firn("container", "restore", "-i", archive)
+
+
 def run_guest(t, guest):
     more = OF_USERS.get(guest, []) if t.rootless else []
     start(t, guest, *OPTIONS.get(guest, []), *more, arguments=ARGUMENTS.get(guest, ()))
@@ -87,8 +96,10 @@ def run_guest(t, guest):
     for n in range(CYCLES):
         cycle(t)
         ask(t, n + 2)
-    t.firn("container", "checkpoint", "--leave-running", "guest")
+    travel(t)
     ask(t, CYCLES + 2)
+    t.firn("container", "checkpoint", "--leave-running", "guest")
+    ask(t, CYCLES + 3)
 
 
 def make_test(guest):

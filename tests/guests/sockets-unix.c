@@ -14,7 +14,6 @@ static int receiver, sender, quiet;
 static struct guest_child child;
 static int shared[2];
 static uint64_t rounds;
-static struct stat sent;
 
 static socklen_t name(struct sockaddr_un *at, const char *text, bool abstract)
 {
@@ -79,7 +78,6 @@ static void send_rights(void)
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof(fds));
     memcpy(CMSG_DATA(c), fds, sizeof(fds));
-    fstat(fds[0], &sent);
     guest_check(sendmsg(rights[0], &m, 0) == 4, "no descriptors: %s", strerror(errno));
     close(fds[0]);
 }
@@ -91,7 +89,7 @@ static void check_rights(void)
     struct msghdr m = {
         .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     int fds[2] = {-1, -1};
-    struct stat st = {0};
+    struct stat st = {0}, sent;
     ssize_t n = recvmsg(rights[1], &m, MSG_DONTWAIT);
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     if (n != 4 || !c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(fds))) {
@@ -99,7 +97,9 @@ static void check_rights(void)
         return;
     }
     memcpy(fds, CMSG_DATA(c), sizeof(fds));
-    guest_check(fstat(fds[0], &st) == 0 && st.st_ino == sent.st_ino, "another file arrives");
+    guest_check(stat("/tmp/sent", &sent) == 0 && fstat(fds[0], &st) == 0 &&
+                    st.st_ino == sent.st_ino && st.st_dev == sent.st_dev,
+                "another file arrives");
     guest_check(syscall(SYS_kcmp, getpid(), getpid(), 0, fds[1], pair[0]) == 0 || errno == EPERM,
                 "the socket that arrives is another one");
     close(fds[0]);

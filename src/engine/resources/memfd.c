@@ -19,7 +19,6 @@
 
 #define PREFIX          "/memfd:"
 #define NAME_MAX_LENGTH 249
-#define CHUNK           (1u << 20)
 
 static bool match(const struct descriptor *f)
 {
@@ -91,50 +90,43 @@ int memfd_write_images(struct dump *d, struct error *err)
 
 /* ---- restore ---- */
 
-static int copy_pages(const struct restore *r, int pages, uint64_t *from, int fd, uint64_t at,
-                      uint64_t size, struct error *err)
-{
-    _cleanup_free_ char *buffer = xmalloc(CHUNK);
-    while (size) {
-        size_t step = size < CHUNK ? size : CHUNK;
-        if (pread(pages, buffer, step, (off_t)*from) != (ssize_t)step)
-            return error_set(err, EIO, "the pages of the checkpoint cannot be read");
-        int n = pwrite_full(fd, buffer, step, (off_t)at);
-        if (n < 0)
-            return error_errno(err, -n, "cannot fill a memfd");
-        *from += step;
-        at += step;
-        size -= step;
-    }
-    return 0;
-}
-
-static int fill(struct restore *r, const MemfdInodeEntry *e, int fd, struct error *err)
+/* The pages of the file, in the restore's arena. */
+static int read_ranges(struct restore *r, const MemfdInodeEntry *e, struct filling *ret,
+                       struct error *err)
 {
     _cleanup_(image_reader_freep) struct image_reader *reader = NULL;
-    uint32_t pages_id;
-    uint64_t from = 0, room = (e->size + PAGE - 1) & ~(PAGE - 1);
-    char name[IMAGE_NAME_MAX];
-    int n = read_pagemap_head(r, IMAGE_PAGEMAP_SHMEM, e->shmid, &reader, &pages_id, err);
-    _cleanup_close_ int pages = n < 0 ? -1
-                                      : openat(r->dirfd, image_name(IMAGE_PAGES, pages_id, name),
-                                               O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (n == 0 && pages < 0)
-        return error_errno(err, errno, "cannot open %s of the checkpoint", name);
+    _cleanup_free_ struct page_range *ranges = NULL;
+    uint64_t size = (e->size + PAGE - 1) & ~(PAGE - 1);
+    size_t room = 0;
+    int n = read_pagemap_head(r, IMAGE_PAGEMAP_SHMEM, e->shmid, &reader, &ret->pages_id, err);
     while (n >= 0) {
         _cleanup_message_ PagemapEntry *p = NULL;
         n = image_next_as(reader, &pagemap_entry__descriptor, (void **)&p, err);
         if (n <= 0)
             break;
         uint64_t count = p->has_nr_pages ? p->nr_pages : p->compat_nr_pages;
-        if (p->vaddr % PAGE || p->vaddr > room || count > (room - p->vaddr) / PAGE)
+        if (p->vaddr % PAGE || p->vaddr > size || count > (size - p->vaddr) / PAGE)
             return image_error(reader, err, "pages at %#" PRIx64 " lie outside the file", p->vaddr);
-        n = copy_pages(r, pages, &from, fd, p->vaddr, count * PAGE, err);
+        array_reserve(ranges, ret->count, room);
+        ranges[ret->count++] = (struct page_range){.start = p->vaddr, .count = count};
         r->stats.pages_restored += count;
     }
-    if (n == 0 && ftruncate(fd, (off_t)e->size) < 0)
-        return error_errno(err, errno, "cannot set the size of a memfd");
+    ret->ranges = arena_memdup(r->arena, ranges, ret->count * sizeof(*ranges));
     return n;
+}
+
+/* The content comes later, together with that of all memory. */
+static int fill(struct restore *r, const MemfdInodeEntry *e, int *fd, struct error *err)
+{
+    struct filling f = {.fd = *fd};
+    int n = read_ranges(r, e, &f, err);
+    if (n < 0)
+        return n;
+    if (ftruncate(*fd, (off_t)e->size) < 0)
+        return error_errno(err, errno, "cannot set the size of a memfd");
+    take_fd(*fd);
+    restore_fill_later(r, &f);
+    return 0;
 }
 
 static int make(struct maker *m, const struct hoarded *h, int root, struct error *err)
@@ -151,21 +143,24 @@ static int make(struct maker *m, const struct hoarded *h, int root, struct error
     if (own < 0 || fchown(own, e->uid, e->gid) < 0 ||
         (e->has_mode && fchmod(own, e->mode & 07777) < 0))
         return error_errno(err, errno, "cannot make a memfd");
-    int n = fill(m->restore, e, own, err);
+    int n = fill(m->restore, e, &own, err);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     int again = n < 0 ? n : maker_open(m, path, O_PATH, err);
     maker_call(m, NULL, "close a memfd", SYS_close, (uint64_t)fd);
     return again;
 }
 
-/* Last, for a sealed file could not be mapped or filled as it was before it was sealed. */
+/* Last, for a sealed file could not be mapped or filled as it was before it was sealed. Whole pages
+ * were written. */
 static int seal(struct restore *r, const struct hoarded *h, int fd, struct error *err)
 {
     const MemfdInodeEntry *e = h->state;
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    _cleanup_close_ int own = e->seals ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (e->seals && (own < 0 || fcntl(own, F_ADD_SEALS, e->seals) < 0))
+    _cleanup_close_ int own = open(path, O_RDWR | O_CLOEXEC);
+    if (own < 0 || ftruncate(own, (off_t)e->size) < 0)
+        return error_errno(err, errno, "cannot set the size of the memfd %s", e->name);
+    if (e->seals && fcntl(own, F_ADD_SEALS, e->seals) < 0)
         return error_errno(err, errno, "cannot seal the memfd %s", e->name);
     return 0;
 }
