@@ -225,6 +225,7 @@ int store_temp_dir(const struct store *s, const char *what, char **ret, struct e
     int r = process_identify(getpid(), &self);
     if (r < 0)
         return error_errno(err, -r, "cannot read our own start time");
+    remove_leftovers(s);
     for (unsigned n = 0;; n++) {
         _cleanup_free_ char *path = store_path(s, "tmp/%d.%llu.%u.%s", (int)self.pid,
                                                (unsigned long long)self.start_ticks, n, what);

@@ -12,11 +12,11 @@ GUESTS = ["deleted-files", "epoll", "eventfd", "fifos", "locks", "memfd", "memor
           "posix-timers", "sockets-unix", "sysv", "threads", "timerfd"]
 
 # Comes up with all guests, and tells whether all have found all of theirs for the $1-th time.
-START = """for g in $GUESTS; do /guests/$g >/tmp/$g.log 2>&1 & done
+START = """for g in $GUESTS; do /guests/$g >/tmp/$g.log 2>&1 & echo $! >/tmp/$g.pid; done
 for g in $GUESTS; do until grep -q ready /tmp/$g.log; do sleep 0.02; done; done
 echo ready
 while :; do sleep 1000; done"""
-VERIFY = """for g in $GUESTS; do kill -USR1 $(pidof -s $g); done
+VERIFY = """for g in $GUESTS; do kill -USR1 $(cat /tmp/$g.pid); done
 for g in $GUESTS; do
     n=0
     until grep -q "^ok $1\\$" /tmp/$g.log; do
@@ -57,11 +57,13 @@ def passed(t, *args):
 
 def failing(t, how, place, *args):
     r = t.firn(*args, rc=None, env={"FIRN_FAULT": f"{how}@{place}"})
-    check(r.rc != 0, f"no failure at {place}: {r}")
+    check(r.rc == 125, f"no failure at {place}: {r}")
     if how == "fail":
         check(f'a test made this fail at "{place.partition("#")[0]}"' in r.err, f"{place}: {r}")
     else:
         check("killed by signal 9" in r.err, f"{place}: {r}")
+        # Whoever works at the container next puts in order what was left half done.
+        t.firn("container", "cleanup", *t.ids(), rc=None)
 
 
 def each(places):
@@ -75,14 +77,16 @@ class Ground:
         self.t, self.groups = t, leaks.cgroups()
         self.before = self.look()
 
-    def look(self):
+    def look(self, killed=False):
         left = leaks.find(self.t.place, self.t.root, self.t.runroot, self.groups)
         temporary = os.path.join(self.t.root, "tmp")
-        return left + [f"file {n}" for n in sorted(os.listdir(temporary))]
+        # Those of one that was killed may wait for the next that makes some.
+        return left + ([] if killed else [f"file {n}" for n in sorted(os.listdir(temporary))])
 
     def is_clean(self, after):
         end = time.monotonic() + 10
-        while (left := [x for x in self.look() if x not in self.before]) and time.monotonic() < end:
+        killed = after.startswith("kill")
+        while (left := [x for x in self.look(killed) if x not in self.before]) and time.monotonic() < end:
             time.sleep(0.05)
         if left:
             raise Failed(f"after {after} there are left: " + "; ".join(left))
@@ -93,14 +97,14 @@ def test_checkpoint(t):
     places = passed(t, "container", "checkpoint", "c")
     check(len(places) > 25, f"these are not all steps: {places}")
     t.firn("container", "restore", "c")
-    for how, place in each(places):
+    for n, (how, place) in enumerate(each(places)):
         failing(t, how, place, "container", "checkpoint", "c")
-        t.firn("ps", "-a")  # whatever was killed is cleaned up
         if t.status("c") != "running":
             check("killed" in place or "cleaned" in place or "marked" in place,
                   f"it is {t.status('c')} after {how} at {place}")
             t.firn("container", "restore", "c")
-        guests.verify(f"{how} at {place}")
+        if n % 4 == 0:
+            guests.verify(f"{how} at {place}")
     t.firn("container", "checkpoint", "c")
     t.firn("container", "restore", "c")
     guests.verify("all")
@@ -119,6 +123,8 @@ def test_export(t):
         check("committed" in place or not os.path.exists(archive), f"half an archive, {place}")
         left = [n for n in os.listdir(t.dir) if n.startswith("c.tar")]
         check(how == "kill" or "committed" in place or not left, f"{left} are left, {place}")
+        for name in left:
+            os.unlink(t.path(name))
     guests.verify("all")
 
 
@@ -156,6 +162,7 @@ def test_import(t):
         equal(t.firn("volume", "ls", "-q").lines, [], f"volumes after {how} at {place}")
         ground.is_clean(f"{how} at {place}")
     t.firn("container", "restore", "-i", archive)
+    equal(os.listdir(os.path.join(t.root, "tmp")), [], "temporary files after all")
     guests.verify("all")
 
 

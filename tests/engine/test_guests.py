@@ -95,6 +95,8 @@ def run_guest(t, guest):
     ask(t, 1)
     for n in range(CYCLES):
         cycle(t)
+        if n == 0:  # what is only kept once would not be noticed if the guest renewed it
+            cycle(t)
         ask(t, n + 2)
     travel(t)
     ask(t, CYCLES + 2)

@@ -1,6 +1,8 @@
 /* Regular files and directories: opened again by path inside the container. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -31,6 +33,16 @@ static int check_path(struct dump *d, const struct descriptor *f, struct error *
     return 0;
 }
 
+/* Such a file may still get a name, unlike one that has lost its own. The kernel calls it by its
+ * number; O_TMPFILE itself is gone from what a restore has opened again. */
+static bool never_had_a_name(const struct descriptor *f)
+{
+    char name[32];
+    const char *slash = strrchr(f->link, '/');
+    snprintf(name, sizeof(name), "#%ju", (uintmax_t)f->st.st_ino);
+    return f->deleted && f->st.st_nlink == 0 && slash && strcmp(slash + 1, name) == 0;
+}
+
 static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, struct error *err)
 {
     int r = f->deleted ? 0 : check_path(d, f, err);
@@ -39,7 +51,7 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     RegFileEntry *reg = arena_new_of(d->arena, RegFileEntry);
     reg_file_entry__init(reg);
     reg->id = entry->id;
-    reg->flags = f->flags;
+    reg->flags = f->flags | (never_had_a_name(f) ? O_TMPFILE : 0);
     reg->pos = (uint64_t)f->pos;
     reg->fown = descriptor_owner(d, f);
     reg->name = arena_strdup(d->arena, f->link);
