@@ -29,7 +29,7 @@ done"""
 class Guests:
     def __init__(self, t):
         self.t, self.times = t, 0
-        t.firn("run", "-d", "--name", "c", "-v", "data:/data", "-e", "GUESTS=" + " ".join(GUESTS),
+        t.firn("run", "-d", "--name", "c", "--network", "none", "-v", "data:/data", "-e", "GUESTS=" + " ".join(GUESTS),
                "guests", "sh", "-c", START)
         t.wait_for_log("c", "ready")
 
