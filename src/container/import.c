@@ -187,7 +187,13 @@ static int revive_import(struct job *job, struct container *c, const struct unpa
     int r = container_lock(c, err);
     if (r < 0)
         return r;
-    r = revive_mark(c, REVIVE_IMPORT, err);
+    r = mkdir_parents(c->directory, 0700, err);
+    if (r == 0)
+        r = revive_mark(c, REVIVE_IMPORT, err);
+    if (r == 0)
+        r = fault("import", "the container is recorded", err);
+    if (r == 0 && copy_log(c, from->path) < 0)
+        r = error_errno(err, errno, "cannot keep the log of container %s", c->name);
     if (r == 0)
         r = revive(job, &plan, &result->stats, err);
     revive_unmark(c);
@@ -205,13 +211,7 @@ static int create_and_revive(struct job *job, struct json *config, const struct 
     if (r < 0)
         return r;
     snprintf(result->id, sizeof(result->id), "%s", c->id);
-    r = mkdir_parents(c->directory, 0700, err);
-    if (r == 0 && copy_log(c, from->path) < 0)
-        r = error_errno(err, errno, "cannot keep the log of container %s", c->name);
-    if (r == 0)
-        r = fault("import", "the container is recorded", err);
-    if (r == 0)
-        r = revive_import(job, c, from, err);
+    r = revive_import(job, c, from, err);
     if (r < 0)
         remove_import(c, o);
     return r;

@@ -131,6 +131,11 @@ uint64_t registers_syscall_arg(const struct registers *r, int index)
     return args[index];
 }
 
+void registers_set_syscall(struct registers *r, long number)
+{
+    r->gpr.orig_rax = (uint64_t)number;
+}
+
 void registers_set_result(struct registers *r, long result)
 {
     r->gpr.rax = (uint64_t)result;

@@ -36,6 +36,8 @@ void registers_set_ip(struct registers *r, remote_addr ip);
 long registers_syscall(const struct registers *r);
 uint64_t registers_syscall_arg(const struct registers *r, int index);
 void registers_set_result(struct registers *r, long result);
+/* The call that was interrupted becomes this one. */
+void registers_set_syscall(struct registers *r, long number);
 
 /* The executor: position-independent code that runs a list of `struct remote_call` and ends in a
  * trap. `executor_syscall` is the offset of its syscall instruction, `executor_rescue` that of the

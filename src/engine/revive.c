@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "engine/interrupted.h"
 #include "engine/restore.h"
 #include "engine/stage.h"
 #include "engine/state.h"
@@ -203,6 +204,7 @@ static int prepare_restart(struct puppet *p, struct registers *regs, struct erro
 {
     if (registers_syscall(regs) < 0 || registers_result(regs) != -ERESTART_RESTARTBLOCK_)
         return 0;
+    registers_set_syscall(regs, interrupted_call(p->process, regs));
     if (remaining_time(regs))
         return sleep_again(p, regs, err);
     registers_set_result(regs, -ERESTARTNOHAND_);
