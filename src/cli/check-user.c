@@ -9,8 +9,11 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/spawn.h"
+#include "base/strv.h"
 #include "base/userns.h"
 #include "cli/probe.h"
+#include "container/cgroup.h"
+#include "container/delegation.h"
 #include "container/holder.h"
 
 static void add_command(struct buf *all, const char *command)
@@ -71,11 +74,24 @@ static void check_network(struct json *rows, struct buf *command)
                                      : "chmod 0666 /dev/net/tun");
 }
 
+static void check_cgroups(struct json *rows)
+{
+    _cleanup_delegation_ struct delegation d = {0};
+    bool here = delegation_here(&d);
+    _cleanup_free_ char *list = strv_join(d.controllers, " ");
+    _cleanup_free_ char *where =
+        here ? xasprintf("%s with controllers: %s", d.path, list && *list ? list : "none") : NULL;
+    check_add(rows, "cgroups", here, CHECK_WANTED,
+              here ? where
+              : cgroup_mode() == CGROUP_V2
+                  ? "none delegated to this login: no limits, no pause; what `systemd-run --user "
+                    "--scope -p Delegate=yes COMMAND` starts has them"
+                  : "none for an ordinary user where cgroups v1 are used: no limits, no pause");
+}
+
 /* What no setting of the administrator changes. */
 static void check_limits(struct json *rows)
 {
-    check_add(rows, "cgroups", false, CHECK_WANTED,
-              "none for containers of an ordinary user: no limits, no pause");
     check_add(
         rows, "filters of programs", probe_seccomp_filter() == 0, CHECK_WANTED,
         "programs that install seccomp filters of their own cannot be checkpointed, those under "
@@ -89,6 +105,7 @@ char *check_user(struct json *rows)
     check_faults(rows, &command);
     check_ping(rows, &command);
     check_network(rows, &command);
+    check_cgroups(rows);
     check_limits(rows);
     return command.size ? buf_take(&command) : NULL;
 }

@@ -170,6 +170,8 @@ int container_prepare(struct container *c, const struct network_wish *wish, stru
     if (r == 0)
         r = mkdir_parents(c->run_directory, 0700, err);
     if (r == 0)
+        r = cgroup_prepare(c, err);
+    if (r == 0)
         r = bundle_mount(c, err);
     if (r == 0)
         r = volumes_prepare(c, err);

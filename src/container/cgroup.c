@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/delegation.h"
 #include "container/firn.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -29,35 +30,98 @@ enum cgroup_mode cgroup_mode(void)
     return path_exists(CGROUP_ROOT "/unified") ? CGROUP_HYBRID : CGROUP_V1;
 }
 
+/* ---- an ordinary user's ---- */
+
+#define PARENT "libpod_parent"
+
+/* The lines of <run_directory>/cgroup: the parent's path, and controllers. NULL: it has none. The
+ * caller frees. */
+static char **read_place(const struct container *c)
+{
+    _cleanup_buf_ struct buf b = {0};
+    _cleanup_free_ char *path = container_run_path(c, "cgroup");
+    if (!path_exists(path) || file_read(path, &b, NULL) < 0 || !b.data)
+        return NULL;
+    _cleanup_strv_ char **lines = strv_split(b.data, '\n');
+    return strv_length(lines) >= 2 ? take_ptr(lines) : NULL;
+}
+
+/* One by one: those that cannot be are not in the others' way. */
+static void enable_controllers(const char *group, char *const *controllers)
+{
+    _cleanup_free_ char *file = xasprintf("%s%s/cgroup.subtree_control", CGROUP_ROOT, group);
+    STRV_FOREACH(controller, controllers)
+    {
+        _cleanup_free_ char *word = xasprintf("+%s", *controller);
+        file_write_existing(file, word);
+    }
+}
+
+int cgroup_prepare(struct container *c, struct error *err)
+{
+    _cleanup_free_ char *path = container_run_path(c, "cgroup");
+    _cleanup_delegation_ struct delegation d = {0};
+    if (!c->firn->rootless)
+        return 0;
+    unlink(path);
+    if (!delegation_here(&d))
+        return 0;
+    const char *slash = strcmp(d.path, "/") == 0 ? "" : "/";
+    _cleanup_free_ char *parent = xasprintf("%s%s" PARENT, d.path, slash);
+    _cleanup_free_ char *directory = xasprintf("%s%s", CGROUP_ROOT, parent);
+    if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "cannot create cgroup %s", directory);
+    enable_controllers(d.path, d.controllers);
+    enable_controllers(parent, d.controllers);
+    _cleanup_free_ char *words = strv_join(d.controllers, " ");
+    _cleanup_free_ char *text = xasprintf("%s\n%s\n", parent, words ? words : "");
+    return file_write_atomic(path, text, strlen(text), 0600, false, err);
+}
+
+char **cgroup_controllers(const struct container *c)
+{
+    _cleanup_strv_ char **place = read_place(c);
+    return place && *place[1] ? strv_split(place[1], ' ') : NULL;
+}
+
 bool cgroup_is_used(const struct container *c)
 {
-    return !c->firn->rootless;
+    _cleanup_free_ char *path = c->firn->rootless ? container_run_path(c, "cgroup") : NULL;
+    return !path || path_exists(path);
 }
 
-static bool uses_systemd(const struct container *c)
+/* ---- paths ---- */
+
+bool cgroup_uses_systemd(const struct container *c)
 {
-    return string_equal(js_get_string(c->config, "cgroupManager"), "systemd");
+    return !c->firn->rootless && string_equal(js_get_string(c->config, "cgroupManager"), "systemd");
 }
 
-static const char *parent_of(const struct container *c)
+/* The caller frees. */
+static char *parent_of(const struct container *c)
 {
+    _cleanup_strv_ char **place = c->firn->rootless ? read_place(c) : NULL;
+    if (place)
+        return xstrdup(place[0]);
     const char *parent = js_get_string(c->config, "cgroupParent");
     if (parent && *parent)
-        return parent;
-    return uses_systemd(c) ? "machine.slice" : "/libpod_parent";
+        return xstrdup(parent);
+    return xstrdup(cgroup_uses_systemd(c) ? "machine.slice" : "/" PARENT);
 }
 
 char *cgroup_spec_path(const struct container *c)
 {
-    if (uses_systemd(c))
-        return xasprintf("%s:libpod:%s", parent_of(c), c->id);
-    return xasprintf("%s/libpod-%s", parent_of(c), c->id);
+    _cleanup_free_ char *parent = parent_of(c);
+    if (cgroup_uses_systemd(c))
+        return xasprintf("%s:libpod:%s", parent, c->id);
+    return xasprintf("%s/libpod-%s", parent, c->id);
 }
 
 /* Below the root of a hierarchy. */
 static char *relative_path(const struct container *c)
 {
-    return xasprintf("%s/libpod-%s%s", parent_of(c), c->id, uses_systemd(c) ? ".scope" : "");
+    _cleanup_free_ char *parent = parent_of(c);
+    return xasprintf("%s/libpod-%s%s", parent, c->id, cgroup_uses_systemd(c) ? ".scope" : "");
 }
 
 /* <hierarchy>/<path> where there is such a directory. */

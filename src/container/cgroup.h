@@ -15,8 +15,16 @@ enum cgroup_mode {
 };
 enum cgroup_mode cgroup_mode(void);
 
-/* Has it cgroups at all? An ordinary user's containers have none: those of the host are not his. */
+/* Has it cgroups at all? An ordinary user's containers have them where he was given a part of the
+ * hierarchy (delegation.h): cgroup_prepare finds that out. */
 bool cgroup_is_used(const struct container *c);
+/* Are its cgroups made by systemd (--cgroup-manager systemd)? */
+bool cgroup_uses_systemd(const struct container *c);
+/* Before the runtime creates an ordinary user's container: chooses the place of its cgroup and lets
+ * its controllers reach there; <run_directory>/cgroup remembers both. Nothing for root. */
+int cgroup_prepare(struct container *c, struct error *err);
+/* What cgroup_prepare found: names of controllers. The caller frees. */
+char **cgroup_controllers(const struct container *c);
 
 /* linux.cgroupsPath of its spec: "/libpod_parent/libpod-<id>" (cgroupfs) or
  * "machine.slice:libpod:<id>". The caller frees. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/delegation.h"
 #include "container/firn.h"
 
 enum { CPU_PERIOD = 100000, MEMORY_MINIMUM = 4 << 20 };
@@ -253,6 +254,24 @@ static int draft_ulimits(struct draft *d, struct error *err)
     return 0;
 }
 
+static void warn_of_missing(const struct draft *d)
+{
+    _cleanup_delegation_ struct delegation here = {0};
+    bool delegated = delegation_here(&here);
+    _cleanup_json_ struct json *resources = js_copy(js_path(d->spec, "linux", "resources", NULL));
+    _cleanup_strv_ char **missing = delegation_fit(resources, here.controllers);
+    _cleanup_free_ char *list = strv_join(missing, ", ");
+    if (!delegated)
+        firn_warn(d->firn, "Resource limits are not applied to containers of an ordinary user: no "
+                           "cgroups are delegated to him here; what `systemd-run --user --scope "
+                           "-p Delegate=yes COMMAND` starts has some");
+    else if (missing)
+        firn_warn(d->firn,
+                  "Resource limits of these cgroup controllers are not applied, because they are "
+                  "not delegated to you: %s",
+                  list);
+}
+
 static void warn_without_cgroups(const struct draft *d)
 {
     const struct create_options *o = d->options;
@@ -262,8 +281,7 @@ static void warn_without_cgroups(const struct draft *d)
                                  o->pids_limit, o->cgroup_parent};
     for (size_t i = 0; d->firn->rootless && i < ARRAY_LEN(asked); i++)
         if (asked[i]) {
-            firn_warn(d->firn, "Resource limits are not applied to containers of an ordinary user: "
-                               "no cgroups are delegated to him");
+            warn_of_missing(d);
             return;
         }
 }
@@ -275,7 +293,6 @@ int draft_resources(struct draft *d, struct error *err)
         return error_kind_set(err, ERROR_USAGE, "--cgroups %s is not supported: use enabled",
                               cgroups);
     js_set(d->config, "cgroupsMode", js_string(cgroups));
-    warn_without_cgroups(d);
     struct json *resources = draft_object(draft_object(d->spec, "linux"), "resources");
     int r = draft_memory(d, resources, err);
     if (r == 0)
@@ -286,5 +303,7 @@ int draft_resources(struct draft *d, struct error *err)
         r = draft_oom(d, err);
     if (r == 0)
         r = draft_ulimits(d, err);
+    if (r == 0)
+        warn_without_cgroups(d);
     return r;
 }

@@ -96,7 +96,7 @@ static int add_common(struct launch *l, const char *unit, const char *directory,
     add(l, "-n", c->name);
     add(l, "--exit-dir", exit_dir);
     add(l, "--full-attach", NULL);
-    if (cgroup_is_used(c) && string_equal(js_get_string(c->config, "cgroupManager"), "systemd"))
+    if (cgroup_uses_systemd(c))
         add(l, "-s", NULL);
     add(l, "--log-level", "error");
     _cleanup_strv_ char **global = runtime_global_arguments(c, l->log_path);

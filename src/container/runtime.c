@@ -199,7 +199,7 @@ int runtime_delete(struct container *c, struct error *err)
 
 int runtime_forget(struct container *c, struct error *err)
 {
-    if (cgroup_is_used(c) && string_equal(js_get_string(c->config, "cgroupManager"), "systemd"))
+    if (cgroup_uses_systemd(c))
         return runtime_delete(c, err);
     _cleanup_free_ char *directory = runtime_state_file(c, "");
     size_t n = strlen(directory);

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "base/userns.h"
+#include "container/delegation.h"
 
 static bool has_namespace(const struct json *spec, const char *type)
 {
@@ -61,7 +62,7 @@ static bool is_missing(const struct json *mount)
            !path_exists("/dev/mqueue");
 }
 
-void spec_fit_user(struct json *spec)
+void spec_fit_user(struct json *spec, char *const *controllers)
 {
     struct json *mounts = js_get(spec, "mounts");
     for (size_t i = js_count(mounts); i-- > 0;) {
@@ -69,5 +70,8 @@ void spec_fit_user(struct json *spec)
         if (is_missing(js_at(mounts, i)))
             js_remove_at(mounts, i);
     }
-    js_remove(js_get(spec, "linux"), "resources");
+    _cleanup_strv_ char **missing =
+        delegation_fit(js_path(spec, "linux", "resources", NULL), controllers);
+    if (!controllers)
+        js_remove(js_get(spec, "linux"), "resources");
 }

@@ -4,5 +4,6 @@
 #include "base/json.h"
 
 /* In a user namespace: kernel file systems of a namespace that is the host's are bound instead of
- * mounted anew, groups that do not exist are left out, and so is what cgroups would do. */
-void spec_fit_user(struct json *spec);
+ * mounted anew, groups that do not exist are left out, and so is what his cgroups' `controllers`
+ * (NULL: there are none) cannot limit. */
+void spec_fit_user(struct json *spec, char *const *controllers);

@@ -304,8 +304,10 @@ int spec_make(struct container *c, struct json **ret, struct error *err)
         _cleanup_free_ char *cgroup = cgroup_spec_path(c);
         js_set(draft_object(spec, "linux"), "cgroupsPath", js_string(cgroup));
     }
-    if (c->firn->rootless)
-        spec_fit_user(spec);
+    if (c->firn->rootless) {
+        _cleanup_strv_ char **controllers = cgroup_controllers(c);
+        spec_fit_user(spec, controllers);
+    }
     *ret = take_ptr(spec);
     return 0;
 }

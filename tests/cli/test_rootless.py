@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import time
 
 from harness.case import Failed, Result, Skip, check, contains, equal, matches
-from harness.user import User
+from harness.user import User, open_tun
 
 NAME = f"firn-{os.getpid()}"
 LOOP = "i=0; while true; do echo $i; i=$((i+1)); sleep 0.05; done"
@@ -166,6 +167,83 @@ def test_limits_are_not_silently_ignored(t):
         user.looper()
         contains(user.firn("pause", "c", rc=125).err, "needs the freezer of a cgroup")
         user.firn("rm", "-f", "-t", "0", "c")
+
+
+class Delegated(Account):
+    """A user on a host with cgroups v2 alone, who was given a part of them."""
+
+    GROUP = f"/sys/fs/cgroup/unified/{NAME}"
+    ENTER = """mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup
+        echo $$ >/sys/fs/cgroup/$0/login/cgroup.procs
+        exec "$@" """
+
+    def __enter__(self):
+        if not os.path.isdir("/sys/fs/cgroup/unified"):
+            raise Skip("cgroups v2 are not mounted beside v1, where they can be lent")
+        os.makedirs(self.GROUP + "/login", exist_ok=True)
+        return super().__enter__()
+
+    def argv(self, *args):
+        for group in (self.GROUP, self.GROUP + "/login"):
+            for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+                os.chown(f"{group}/{name}", self.uid, self.gid)
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c", self.ENTER, NAME,
+                *super().argv(*args)]
+
+    def groups(self):
+        return [d for _, dirs, _ in os.walk(self.GROUP) for d in dirs if d.startswith("libpod-")]
+
+    def __exit__(self, *args):
+        super().__exit__(*args)
+        for top, _, _ in os.walk(self.GROUP, topdown=False):
+            os.rmdir(top)
+
+
+def test_delegated_cgroups(t):
+    with Delegated(t, NAME) as user:
+        matches(user.firn("check").out, rf"cgroups +yes +/{NAME} with controllers: none")
+        user.looper()
+        identity = user.firn("ps", "-q", "--no-trunc").out.strip()
+        equal(user.groups(), [f"libpod-{identity}"])
+        user.firn("pause", "c")
+        equal(user.firn("ps", "-a", "--format", "{{.State}}").out, "paused\n")
+        before = len(user.count("c"))
+        time.sleep(0.2)
+        check(len(user.count("c")) <= before + 1, "it counts on while it is paused")
+        user.firn("unpause", "c")
+        user.goes_on()
+        user.firn("container", "checkpoint", "c")
+        equal(user.groups(), [])
+        user.firn("container", "restore", "c")
+        user.goes_on()
+        equal(user.groups(), [f"libpod-{identity}"])
+        r = user.firn("run", "--rm", "-m", "64m", "busybox", "true")
+        contains(r.err, "not applied, because they are not delegated to you: memory")
+        user.firn("rm", "-f", "-t", "0", "c")
+        equal(user.groups(), [])
+
+
+def test_networks_fit_who_restores(t):
+    port = "127.0.0.1:18099"
+    with open_tun(), Account(t, NAME) as user:
+        t.firn("run", "-d", "--name", "c", "-p", f"{port}:80", "busybox", "sh", "-c", LOOP)
+        t.firn("container", "checkpoint", "-e", t.path("c.tar"), "c")
+        t.firn("rm", "c")
+        t.firn("save", "-q", "-o", t.path("image.tar"), "busybox")
+        user.firn("rmi", "-f", "busybox")
+        user.give(t.path("image.tar"), "image.tar")
+        user.firn("load", "-q", "-i", "image.tar")
+        user.give(t.path("c.tar"), "c.tar")
+        user.firn("container", "restore", "-i", "c.tar")
+        user.goes_on()
+        mode = user.firn("inspect", "c", "--format", "{{.HostConfig.NetworkMode}}").out.strip()
+        check(mode in ("pasta", "slirp4netns"), mode)
+        equal(user.firn("port", "c").out, f"80/tcp -> {port}\n")
+        user.firn("container", "checkpoint", "-e", "c.tar", "c")
+        user.firn("rm", "c")
+        t.firn("container", "restore", "-i", f"{user.home}/c.tar")
+        equal(t.inspect("c")["HostConfig"]["NetworkMode"], "bridge")
+        equal(t.firn("port", "c").out, f"80/tcp -> {port}\n")
 
 
 def test_filters_that_cannot_be_suspended(t):
