@@ -100,6 +100,7 @@ static struct json *describe(const struct container *c, const char *typed,
     js_set(o, "runtime_checkpoint_duration", js_int(s->duration));
     js_set(o, "criu_statistics", times);
     js_set(o, "firn_images_time", js_int(s->images_time));
+    js_set(o, "firn_twins", js_int(s->twins));
     return o;
 }
 

@@ -182,6 +182,39 @@ bool cgroup_is_frozen(const struct container *c)
     return file_read_line(file, line, sizeof(line)) == 0 && strcmp(line, "1") == 0;
 }
 
+/* A file with a number; "max" and what is not there have none. */
+static uint64_t number_in(const char *directory, const char *name, uint64_t otherwise)
+{
+    char line[32];
+    _cleanup_free_ char *path = path_join(directory, name);
+    if (file_read_line(path, line, sizeof(line)) < 0 || *line < '0' || *line > '9')
+        return otherwise;
+    return strtoull(line, NULL, 10);
+}
+
+static uint64_t host_memory_to_spare(void)
+{
+    _cleanup_buf_ struct buf text = {0};
+    unsigned long long kilobytes = 0;
+    if (file_read("/proc/meminfo", &text, NULL) < 0)
+        return 0;
+    const char *line = strstr(text.data, "MemAvailable:");
+    return line && sscanf(line, "MemAvailable: %llu", &kilobytes) == 1 ? kilobytes << 10 : 0;
+}
+
+uint64_t cgroup_memory_to_spare(const struct container *c)
+{
+    uint64_t host = host_memory_to_spare();
+    _cleanup_free_ char *group = cgroup_directory(c, "memory");
+    if (!group)
+        return host;
+    bool v2 = cgroup_mode() == CGROUP_V2;
+    uint64_t limit = number_in(group, v2 ? "memory.max" : "memory.limit_in_bytes", UINT64_MAX);
+    uint64_t used = number_in(group, v2 ? "memory.current" : "memory.usage_in_bytes", 0);
+    uint64_t own = limit > used ? limit - used : 0;
+    return own < host ? own : host;
+}
+
 static void thaw(const struct container *c)
 {
     bool v2;

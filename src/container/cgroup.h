@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -38,6 +39,8 @@ char *cgroup_directory(const struct container *c, const char *controller);
 bool cgroup_is_frozen(const struct container *c);
 /* Every process in its cgroups, children included (our pid namespace). The caller frees. */
 int cgroup_processes(const struct container *c, pid_t **ret, size_t *ret_count, struct error *err);
+/* How many bytes more its processes may use: what its limit and the host have left. */
+uint64_t cgroup_memory_to_spare(const struct container *c);
 /* Puts a process into all of its cgroups. */
 int cgroup_join(const struct container *c, pid_t pid, struct error *err);
 /* Kills every process in it and removes what directories are left, all hierarchies. Idempotent. */

@@ -143,7 +143,7 @@ static int write_stats(struct dump *d, struct target *t, struct error *err)
     dump_stats(d, &s);
     DumpStatsEntry dump = DUMP_STATS_ENTRY__INIT;
     dump.freezing_time = (uint32_t)s.freezing_time;
-    dump.frozen_time = (uint32_t)s.images_written;
+    dump.frozen_time = (uint32_t)(s.frozen_time ? s.frozen_time : s.images_written);
     dump.memdump_time = (uint32_t)s.memdump_time;
     dump.memwrite_time = (uint32_t)s.memwrite_time;
     dump.pages_scanned = s.pages_scanned;
@@ -228,6 +228,7 @@ static void fill_stats(const struct dump *d, struct checkpoint_stats *s)
     s->pages_scanned = (int64_t)e.pages_scanned;
     s->pages_written = (int64_t)e.pages_written;
     s->images_time = (int64_t)e.images_written;
+    s->twins = e.twins;
 }
 
 static int read_stdio(const struct container *c, struct json **ret, struct error *err)
@@ -303,6 +304,8 @@ static int checkpoint_running(struct job *job, struct container *c,
         .network_helper = network_helper(c),
         .unix_outside = unix_policy(q->options->external_unix),
         .file_locks = q->options->file_locks,
+        .leave_running = q->options->leave_running,
+        .memory_to_spare = cgroup_memory_to_spare(c),
         .cancelled = cancelled,
         .progress = progress,
         .waiting = waiting,

@@ -32,6 +32,7 @@ struct checkpoint_stats {
     int64_t freezing_time, frozen_time, memdump_time, memwrite_time;
     int64_t pages_scanned, pages_written;
     int64_t images_time; /* the engine's share: freeze to the last image written */
+    int64_t twins; /* processes that went on while their memory was written, see --leave-running */
 };
 
 /* No lock may be held. ERROR_STATE: `"exited" is not running, cannot checkpoint: container state

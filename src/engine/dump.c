@@ -22,6 +22,7 @@
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/sharing.h"
+#include "engine/twin.h"
 
 bool dump_cancelled(const struct dump *d, struct error *err)
 {
@@ -124,13 +125,37 @@ static int find_pages(struct dump *d, struct error *err)
     return r;
 }
 
+static int write_still(struct dump *d, struct task *t, struct error *err)
+{
+    return t->wants_twin ? 0 : dump_write_pages(d, t, err);
+}
+
+static int write_twin(struct dump *d, struct task *t, struct error *err)
+{
+    return t->twin ? dump_write_pages(d, t, err) : 0;
+}
+
 static int write_pages(struct dump *d, struct error *err)
 {
     int64_t begin = monotonic_us();
-    int r = each_task(d, dump_write_pages, err);
+    int r = each_task(d, write_still, err);
     if (r == 0)
         r = dump_write_shared_pages(d, err);
     d->stats.memwrite_time = (uint64_t)(monotonic_us() - begin);
+    return r;
+}
+
+static int go_on_early(struct dump *d, struct error *err)
+{
+    return d->stats.twins ? dump_release(d, err) : 0;
+}
+
+static int write_twins(struct dump *d, struct error *err)
+{
+    int64_t begin = monotonic_us();
+    int r = each_task(d, write_twin, err);
+    d->stats.memwrite_time += (uint64_t)(monotonic_us() - begin);
+    twins_end(d);
     return r;
 }
 
@@ -172,8 +197,12 @@ static const struct dump_step writing[] = {
     {"write the open files", images_write_files},
     {"write the page maps", dump_write_pagemaps},
     {"write the inventory", images_write_inventory},
+    {"choose who gets a twin", twins_choose},
     {"write the pages", write_pages},
+    {"make twins", twins_make},
     {"look whether asynchronous I/O has ended", aio_check_idle},
+    {"let those with twins go on", go_on_early},
+    {"write the pages of twins", write_twins},
 };
 
 int dump_judge(struct dump *d, struct error *err)
@@ -220,6 +249,8 @@ static void end(struct dump *d)
 
 int dump_release(struct dump *d, struct error *err)
 {
+    if (d->ended)
+        return 0;
     tcp_streams_release(d);
     thaw(&d->freezer);
     end(d);
@@ -297,10 +328,9 @@ void dump_free(struct dump *d)
 {
     if (!d)
         return;
-    if (!d->ended) {
-        tcp_streams_release(d);
-        thaw(&d->freezer);
-    }
+    if (!d->ended)
+        dump_release(d, NULL);
+    twins_end(d);
     tcp_streams_close(d);
     freezer_free(&d->freezer);
     if (d->root_fd >= 0)

@@ -17,7 +17,9 @@
 struct page_range {
     remote_addr start;
     uint64_t count;
-    bool readable; /* else only through /proc/PID/mem */
+    bool readable;    /* else only through /proc/PID/mem */
+    bool unforked;    /* a fork leaves it out or wipes it */
+    const void *kept; /* its content, if it is not in the process that is read */
 };
 
 /* An open file description, whoever holds it. */

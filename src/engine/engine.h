@@ -64,6 +64,10 @@ struct dump_options {
     const char *network_helper;
     enum unix_outside unix_outside;
     bool file_locks; /* keep locks on files that others outside may hold, too */
+    /* The tree will go on afterwards: let it go on as early as possible, by twins (docs/puppet.md),
+     * if there are so many bytes of memory to spare as its writing meanwhile may cost. */
+    bool leave_running;
+    uint64_t memory_to_spare;
     /* Asked now and then; true makes the dump stop with ERROR_CANCELLED. May be NULL. */
     bool (*cancelled)(void *context);
     /* Bytes of memory written so far and in all. May be NULL. */
@@ -84,6 +88,7 @@ struct dump_stats {
     uint64_t pages_scanned, pages_written;
     uint64_t images_written; /* freeze to last image written */
     uint32_t tasks, threads;
+    uint32_t twins; /* processes that went on while their memory was written */
 };
 
 int dump_freeze(const struct dump_options *options, struct dump **ret, struct error *err);

@@ -267,6 +267,31 @@ static void hide_interruption(pid_t tid)
         }
 }
 
+int freeze_thread(const struct freezer *f, pid_t tid, int64_t timeout_us)
+{
+    struct freezer like = {.seccomp_suspended = f->seccomp_suspended};
+    int64_t deadline = monotonic_us() + timeout_us;
+    int r = seize(&like, tid), status;
+    if (r < 0 || ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0)
+        return r < 0 ? r : -errno;
+    while (monotonic_us() < deadline) {
+        int signal = 0;
+        pid_t pid = waitpid(tid, &status, __WALL | WNOHANG);
+        enum stop stop = pid > 0 ? stop_decode(status, &signal) : STOP_OTHER;
+        if (stop == STOP_GONE || pid < 0)
+            return -ESRCH;
+        if (stop == STOP_TRAP || stop == STOP_GROUP) {
+            hide_interruption(tid);
+            return 0;
+        }
+        if (pid > 0)
+            ptrace(PTRACE_CONT, tid, 0, stop == STOP_SIGNAL ? signal : 0);
+        else
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_US * 1000}, NULL);
+    }
+    return -ETIMEDOUT;
+}
+
 static void handle_stop(struct freezer *f, pid_t tid, int status)
 {
     int signal = 0;

@@ -25,6 +25,8 @@ int freeze(const struct dump_options *o, struct freezer *f, struct error *err);
 /* The same, once all processes run programs of the container: one that was only just started may
  * not have come so far. */
 int freeze_started(const struct dump_options *o, struct freezer *f, struct error *err);
+/* Stops one thread that was let go, within this time; 0 or -errno. It is the caller's to detach. */
+int freeze_thread(const struct freezer *f, pid_t tid, int64_t timeout_us);
 /* Detaches from all that are stopped. */
 void thaw(struct freezer *f);
 void freezer_free(struct freezer *f);

@@ -161,27 +161,31 @@ struct page_scan {
     struct dump *d;
     struct task *t;
     size_t room;
+    bool readable, unforked; /* the area that is looked at */
     struct page_range *ranges;
     struct pm_scan_range *guards;
     size_t guard_count, guard_room;
 };
 
-static void add_range(struct page_scan *s, uint64_t start, uint64_t end, bool readable)
+static void add_range(struct page_scan *s, uint64_t start, uint64_t end)
 {
     struct page_range *last =
         s->t->page_range_count ? &s->ranges[s->t->page_range_count - 1] : NULL;
-    if (last && last->start + last->count * PAGE == start && last->readable == readable) {
+    if (last && last->start + last->count * PAGE == start && last->readable == s->readable &&
+        last->unforked == s->unforked) {
         last->count += (end - start) / PAGE;
         return;
     }
     array_reserve(s->ranges, s->t->page_range_count, s->room);
-    s->ranges[s->t->page_range_count++] =
-        (struct page_range){.start = start, .count = (end - start) / PAGE, .readable = readable};
+    s->ranges[s->t->page_range_count++] = (struct page_range){.start = start,
+                                                              .count = (end - start) / PAGE,
+                                                              .readable = s->readable,
+                                                              .unforked = s->unforked};
 }
 
 /* Pages that carry content of the process's own: in memory or swapped, not the zero page, not a
  * clean page of a file. */
-static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool readable, uint64_t guard)
+static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, uint64_t guard)
 {
     struct pm_scan_range found[512];
     uint64_t none = PM_SCAN_PAGE_FILE | PM_SCAN_PAGE_PFNZERO | guard;
@@ -201,7 +205,7 @@ static int scan_ioctl(struct page_scan *s, int fd, const VmaEntry *v, bool reada
         if (n < 0)
             return -errno;
         for (int i = 0; i < n; i++) {
-            add_range(s, found[i].start, found[i].end, readable);
+            add_range(s, found[i].start, found[i].end);
             if (found[i].categories & PM_SCAN_PAGE_HUGE && !(v->flags & MAP_HUGETLB))
                 huge_pages_note(extra_of(s->d->extra, "processes", (uint64_t)s->t->vpid),
                                 found[i].start, found[i].end);
@@ -261,7 +265,7 @@ static void add_guards(struct page_scan *s)
 
 /* For kernels before 6.7: one 64-bit word a page (Documentation/admin-guide/mm/pagemap.rst).
  * Zero pages look like others here and are written. */
-static int scan_words(struct page_scan *s, int fd, const VmaEntry *v, bool readable)
+static int scan_words(struct page_scan *s, int fd, const VmaEntry *v)
 {
     uint64_t words[512];
     for (uint64_t at = v->start; at < v->end;) {
@@ -273,7 +277,7 @@ static int scan_words(struct page_scan *s, int fd, const VmaEntry *v, bool reada
         for (ssize_t i = 0; i < n / 8; i++, at += PAGE) {
             bool present = words[i] >> 62 & 3, file = words[i] >> 61 & 1;
             if (present && !file)
-                add_range(s, at, at + PAGE, readable);
+                add_range(s, at, at + PAGE);
         }
     }
     return 0;
@@ -295,12 +299,13 @@ int dump_find_pages(struct dump *d, struct task *t, struct error *err)
         if (!(v->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)) ||
             v->status & (VMA_VDSO | VMA_VVAR))
             continue;
-        bool readable = v->prot & PROT_READ;
+        s.readable = v->prot & PROT_READ;
+        s.unforked = v->madv & (1ull << MADV_DONTFORK | 1ull << MADV_WIPEONFORK);
         /* Kernels before 6.13 know no guard pages. */
         int r = scan_guards(&s, fd, v);
-        r = scan_ioctl(&s, fd, v, readable, r < 0 ? 0 : PM_SCAN_PAGE_GUARD);
+        r = scan_ioctl(&s, fd, v, r < 0 ? 0 : PM_SCAN_PAGE_GUARD);
         if (r == -ENOTTY || r == -EINVAL)
-            r = scan_words(&s, fd, v, readable);
+            r = scan_words(&s, fd, v);
         if (r < 0) {
             free(s.ranges);
             free(s.guards);
@@ -341,6 +346,7 @@ static int write_pagemap(struct dump *d, uint64_t number, enum image_kind kind, 
 struct gatherer {
     struct dump *d;
     const struct task *t;
+    pid_t pid; /* who is read: the process, or its twin */
     char *buffer;
     struct iovec remote[RANGES];
     size_t count, size;
@@ -350,7 +356,7 @@ struct gatherer {
 static int read_by_mem(const struct gatherer *g)
 {
     char path[64], *to = g->buffer;
-    snprintf(path, sizeof(path), "/proc/%d/mem", g->t->pid);
+    snprintf(path, sizeof(path), "/proc/%d/mem", g->pid);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -364,11 +370,15 @@ static int read_by_mem(const struct gatherer *g)
     return 0;
 }
 
+/* process_vm_readv(2) is faster, but it pins pages, and of a page that is still shared since a fork
+ * the kernel makes a copy for whoever is pinned (mm/gup.c, gup_must_unshare): reading a family that
+ * way would multiply its memory. */
 static int read_gathered(const struct gatherer *g)
 {
     struct iovec local = {g->buffer, g->size};
-    if (!g->forced &&
-        process_vm_readv(g->t->pid, &local, 1, g->remote, g->count, 0) == (ssize_t)g->size)
+    bool family = g->t->twin || g->d->tree.count > 1;
+    if (!g->forced && !family &&
+        process_vm_readv(g->pid, &local, 1, g->remote, g->count, 0) == (ssize_t)g->size)
         return 0;
     return read_by_mem(g);
 }
@@ -410,6 +420,12 @@ static int gather(struct gatherer *g, const struct page_range *range, struct err
     return r;
 }
 
+static int put_kept(struct gatherer *g, const struct page_range *range, struct error *err)
+{
+    int r = flush(g, err);
+    return r < 0 ? r : sink_write(g->d->sink, range->kept, range->count * PAGE, err);
+}
+
 int dump_write_pages(struct dump *d, struct task *t, struct error *err)
 {
     if (t->state == TASK_ZOMBIE)
@@ -422,9 +438,9 @@ int dump_write_pages(struct dump *d, struct task *t, struct error *err)
         sink_begin(d->sink, image_name(IMAGE_PAGES, t->pages_id, name), total * PAGE, 0600, err);
     _cleanup_free_ char *buffer = xmalloc(CHUNK);
     _cleanup_free_ struct gatherer *g = xcalloc(1, sizeof(*g));
-    *g = (struct gatherer){.d = d, .t = t, .buffer = buffer};
+    *g = (struct gatherer){.d = d, .t = t, .pid = t->twin ? t->twin : t->pid, .buffer = buffer};
     for (size_t i = 0; r == 0 && i < t->page_range_count; i++)
-        r = gather(g, &t->pages[i], err);
+        r = t->pages[i].kept ? put_kept(g, &t->pages[i], err) : gather(g, &t->pages[i], err);
     if (r == 0)
         r = flush(g, err);
     return r < 0 ? r : sink_end(d->sink, err);

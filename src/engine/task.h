@@ -49,6 +49,8 @@ struct task {
     const TaskKobjIdsEntry *ids; /* a restore: what it shares with whom */
     FdinfoEntry **fds;
     size_t fd_count;
+    bool wants_twin; /* a dump, see twin.h */
+    pid_t twin, twin_vpid;
     struct page_range *pages;
     struct page_range *guards; /* a restore: MADV_GUARD_INSTALL */
     size_t guard_count;
