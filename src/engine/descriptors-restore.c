@@ -13,6 +13,8 @@
 #include "base/strv.h"
 #include "engine/hoard.h"
 
+#define NO_DESCRIPTORS "duplicate a descriptor (is its limit of open files lower than it was?)"
+
 /* ---- tools for the resources ---- */
 
 int64_t maker_call_(struct maker *m, struct error *err, const char *what, long number,
@@ -40,10 +42,8 @@ int maker_open(struct maker *m, const char *path, uint32_t flags, struct error *
 
 int maker_duplicate(struct maker *m, int fd, struct error *err)
 {
-    return (int)maker_call(m, err,
-                           "duplicate a descriptor (is its limit of open files lower than "
-                           "it was?)",
-                           SYS_fcntl, (uint64_t)fd, F_DUPFD_CLOEXEC, (uint64_t)m->restore->base_fd);
+    return (int)maker_call(m, err, NO_DESCRIPTORS, SYS_fcntl, (uint64_t)fd, F_DUPFD_CLOEXEC,
+                           (uint64_t)m->restore->base_fd);
 }
 
 int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err)
@@ -57,11 +57,13 @@ int maker_flags(struct maker *m, int fd, uint32_t flags, struct error *err)
 
 int maker_raise(struct maker *m, int fd, struct error *err)
 {
-    batch_reset(m->batch);
-    int high = maker_duplicate(m, fd, err);
-    if (high >= 0)
-        maker_call(m, NULL, "close a descriptor", SYS_close, (uint64_t)fd);
-    return high;
+    struct batch *b = m->batch;
+    batch_reset(b);
+    size_t call = batch_call(b, NO_DESCRIPTORS, SYS_fcntl, (uint64_t)fd, F_DUPFD_CLOEXEC,
+                             (uint64_t)m->restore->base_fd);
+    batch_call(b, "close a descriptor", SYS_close, (uint64_t)fd);
+    int n = batch_run(b, err);
+    return n < 0 ? n : (int)batch_result(b, call);
 }
 
 int maker_fetch_from(struct maker *m, const struct task *from, int fd, struct error *err)

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "engine/aio.h"
 #include "engine/filter-check.h"
+#include "engine/host.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
 #include "engine/mounts.h"
@@ -78,6 +79,7 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
     int r = open_root(d, err);
     if (r < 0)
         return r;
+    js_set(d->extra, "host", host_describe());
     int64_t begin = monotonic_us();
     r = freeze_started(&d->options, &d->freezer, err);
     if (r < 0)

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "engine/ghost.h"
-#include "engine/host.h"
 #include "engine/ipc.h"
 #include "engine/locks.h"
 
@@ -190,7 +189,6 @@ int images_write_files(struct dump *d, struct error *err)
 
 static int write_extra(struct dump *d, struct error *err)
 {
-    js_set(d->extra, "host", host_describe());
     _cleanup_free_ char *text = js_dump(d->extra, 1);
     return sink_put(d->sink, EXTRA_FILE, text, strlen(text), err);
 }

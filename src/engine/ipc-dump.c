@@ -236,10 +236,23 @@ static int refuse_attached(struct dump *d, struct error *err)
     return 0;
 }
 
+static bool has_objects(void)
+{
+    struct shm_info segments = {0};
+    struct seminfo semaphores = {0};
+    struct msginfo queues = {0};
+    return shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&segments) < 0 ||
+           semctl(0, 0, SEM_INFO, (union semaphore_argument){.info = &semaphores}) < 0 ||
+           msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues) < 0 || segments.used_ids ||
+           semaphores.semusz || queues.msgpool;
+}
+
 int dump_ipc(struct dump *d, struct error *err)
 {
     if (!ipc_is_own(d->options.init))
         return refuse_attached(d, err);
+    if (!ipc_may_have(d->options.init, has_objects))
+        return 0;
     _cleanup_close_ int file = memfd_create("ipc", MFD_CLOEXEC);
     if (file < 0)
         return error_errno(err, errno, "cannot look at System V objects");

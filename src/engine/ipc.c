@@ -17,6 +17,18 @@ bool ipc_is_own(pid_t pid)
            proc_link(pid, "ns/ipc", theirs, sizeof(theirs)) == 0 && strcmp(ours, theirs) != 0;
 }
 
+bool ipc_may_have(pid_t pid, bool (*ask)(void))
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/ns/ipc", pid);
+    _cleanup_close_ int there = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int home = open("/proc/thread-self/ns/ipc", O_RDONLY | O_CLOEXEC);
+    if (there < 0 || home < 0 || setns(home, CLONE_NEWIPC) < 0 || setns(there, CLONE_NEWIPC) < 0)
+        return true;
+    bool answer = ask();
+    return setns(home, CLONE_NEWIPC) < 0 || answer;
+}
+
 /* Reports by the pipe, then waits until nobody holds the other end of `hold`. */
 static void child(int ns, int report, int hold, int (*run)(void *, struct error *), void *context)
 {

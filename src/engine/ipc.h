@@ -30,6 +30,9 @@ struct ipc_message {
 
 /* Whether the ipc namespace of this process is not ours. */
 bool ipc_is_own(pid_t pid);
+/* Asks a short question inside the ipc namespace of `pid`, which spares a child where the answer is
+ * no. True also where it cannot be asked: an ordinary user does not come back from there. */
+bool ipc_may_have(pid_t pid, bool (*ask)(void));
 /* Calls `run` in a child inside the ipc namespace of `pid`; with `meanwhile`, that is called in our
  * process before the child ends. */
 int ipc_enter(pid_t pid, int (*run)(void *context, struct error *err),
