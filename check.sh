@@ -34,6 +34,7 @@ while [ $# -gt 0 ]; do
 done
 
 build=${FIRN_CHECK_BUILD:-build}
+jobs=$(nproc)
 results=$(mktemp /tmp/firn-check.XXXXXX)
 trap 'rm -f "$results"' EXIT
 
@@ -72,14 +73,14 @@ if [ -z "$selected" ]; then
     check "source/layers" tools/check-layers
 fi
 # shellcheck disable=SC2086 # words
-tests/run --build "$build" --results "$results" $selected || true
+tests/run --jobs "$jobs" --build "$build" --results "$results" $selected || true
 # shellcheck disable=SC2086
-tests/run --user --build "$build" --results "$results" $selected || true
+tests/run --jobs "$jobs" --user --build "$build" --results "$results" $selected || true
 
 if [ $fast = no ]; then
     check "build/sanitizers" build_in "$build-asan" -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false
     # shellcheck disable=SC2086
-    tests/run --build "$build-asan" --prefix asan/ --sanitizer --results "$results" $selected || true
+    tests/run --jobs "$jobs" --build "$build-asan" --prefix asan/ --sanitizer --results "$results" $selected || true
 fi
 
 passed=$(count passed)

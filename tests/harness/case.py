@@ -23,6 +23,12 @@ def needs_root(reason):
     return mark
 
 
+def alone(function):
+    """Decorates a test that changes or measures what the whole host has."""
+    function.alone = True
+    return function
+
+
 class Result:
     def __init__(self, argv, rc, out, err):
         self.argv, self.rc, self.out, self.err = argv, rc, out, err

@@ -1,6 +1,7 @@
 """What a test left behind: processes, mounts, cgroups and files of a store that should be empty."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -62,6 +63,22 @@ def cgroups():
     return found
 
 
+def _ids(root):
+    """Of all containers there have been, by the event log."""
+    text = _read(root + "/events/log.1") + _read(root + "/events/log")
+    return set(re.findall(r"[0-9a-f]{64}", text))
+
+
+def _own_groups(root, groups_before):
+    """Cgroups that came since, but not those of somebody else's containers."""
+    own, found = _ids(root), set()
+    for group in cgroups() - groups_before:
+        ids = re.findall(r"[0-9a-f]{64}", group)
+        if ids and own.intersection(ids):
+            found.add(group)
+    return found
+
+
 def _abandoned(group):
     """The cgroup and all below it are empty: nobody's, unless it is about to be used."""
     for top, _, files in os.walk(group):
@@ -85,7 +102,8 @@ def find(place, root, runroot, groups_before):
     """Everything left, as lines of text."""
     left = [f"process {pid}: {command[:160]}" for pid, command in processes(place)]
     left += [f"mount {path}" for path in mounts(place)]
-    left += [f"cgroup {g}" for g in sorted(cgroups() - groups_before) if _abandoned(g)]
+    left += [f"cgroup {g}" for g in sorted(_own_groups(root, groups_before))
+             if _abandoned(g)]
     left += [f"file {path}" for path in _files(root, runroot)]
     return left
 
@@ -100,7 +118,7 @@ def settle(place, root, runroot, groups_before, seconds=5.0):
         time.sleep(0.05)
 
 
-def sweep(place, groups_before):
+def sweep(place, root, groups_before):
     """Removes by force what find() found, so that the next test starts on clean ground."""
     for pid, _ in processes(place):
         try:
@@ -110,7 +128,7 @@ def sweep(place, groups_before):
     time.sleep(0.2)
     for path in mounts(place):
         subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL, check=False)
-    for group in sorted(cgroups() - groups_before, reverse=True):
+    for group in sorted(_own_groups(root, groups_before), reverse=True):
         if _abandoned(group):
             try:
                 os.rmdir(group)

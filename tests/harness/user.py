@@ -128,7 +128,7 @@ def run_tests(options, program):
         with open_tun(), User(f"firn-test-{os.getpid()}") as user:
             code = user.run(f"{place}/build/firn", "unshare", f"{place}/tests/run",
                             "--build", f"{place}/build", "--results", results,
-                            "--prefix", options.prefix or "user/",
+                            "--prefix", options.prefix or "user/", "--jobs", str(options.jobs),
                             *tests).returncode
         if options.results:
             with open(results, encoding="utf-8") as f, \
