@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "base/userns.h"
 #include "container/firn.h"
 
 static char *store_directory(const struct execution *e)
@@ -25,27 +26,53 @@ char *place_run(const struct execution *e, const char *name)
     return xasprintf("%s/executions/%s%s%s", e->firn->runroot, e->id, *name ? "/" : "", name);
 }
 
-/* In a directory everybody may write to, somebody else may have been there first. */
-static int check_ours(const char *path, struct error *err)
+/* Whoever may rename one of the directories on the way decides what we write, and what we bring
+ * back. Where everybody may make directories, as in /tmp, what is there has to be ours. Owners that
+ * a user namespace does not know look all the same: only the first rule counts there. */
+static bool can_be_trusted(const struct stat *st, const struct stat *above)
 {
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return error_errno(err, errno, "cannot look at %s", path);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022)
-        return error_kind_set(err, ERROR_USAGE,
-                              "%s is not a directory that only we may write to: checkpoints are "
-                              "not kept there (choose another --store)",
-                              path);
-    return 0;
+    bool ours = st->st_uid == geteuid();
+    bool open_to_all = st->st_mode & 0022;
+    if (above && above->st_mode & 0022)
+        return ours && !open_to_all;
+    return (!open_to_all || st->st_mode & S_ISVTX) &&
+           (ours || st->st_uid == 0 || !userns_is_host_root());
+}
+
+static int check_trusted(const char *path, struct error *err)
+{
+    struct stat above, st;
+    _cleanup_strv_ char **parts = strv_split(path, '/');
+    _cleanup_buf_ struct buf at = {0};
+    bool first = true;
+    STRV_FOREACH(part, parts)
+    {
+        if (!**part && !first)
+            continue;
+        buf_printf(&at, "%s%s", at.size == 1 && at.data[0] == '/' ? "" : "/", *part);
+        if (lstat(at.data, &st) < 0)
+            return error_errno(err, errno, "cannot look at %s", at.data);
+        if (!S_ISDIR(st.st_mode) || !can_be_trusted(&st, first ? NULL : &above))
+            return error_kind_set(err, ERROR_USAGE,
+                                  "checkpoints are not kept in %s: %s is not a directory that only "
+                                  "we may write to (choose another --store)",
+                                  path, at.data);
+        above = st;
+        first = false;
+    }
+    return st.st_uid == geteuid() && !(st.st_mode & 0022)
+               ? 0
+               : error_kind_set(err, ERROR_USAGE,
+                                "checkpoints are not kept in %s: it is not a directory that only "
+                                "we may write to (choose another --store)",
+                                path);
 }
 
 int place_make_store(const struct execution *e, struct error *err)
 {
     _cleanup_free_ char *directory = store_directory(e);
     int r = mkdir_parents(directory, 0700, err);
-    if (r >= 0)
-        r = check_ours(e->policy.store, err);
-    return r < 0 ? r : check_ours(directory, err);
+    return r < 0 ? r : check_trusted(directory, err);
 }
 
 /* The worker's user may be anybody: what keeps others out are the directories above. */

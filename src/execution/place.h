@@ -19,7 +19,7 @@
 char *place_checkpoint(const struct execution *e);
 char *place_run(const struct execution *e, const char *name);
 
-/* Makes <store>/<id>, which must be ours: what is in a checkpoint is nobody else's business. */
+/* Makes <store>/<id>, which nobody else may be able to read or to replace. Before each use. */
 int place_make_store(const struct execution *e, struct error *err);
 /* Makes <runroot>/executions/<id>/api. */
 int place_make_run(const struct execution *e, struct error *err);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "container/firn.h"
@@ -11,7 +12,8 @@
 
 bool recover_is_supervised(const struct execution *e)
 {
-    _cleanup_close_ int fd = place_lock(e, NULL);
+    _cleanup_free_ char *path = place_run(e, "lock");
+    _cleanup_close_ int fd = path_exists(path) ? place_lock(e, NULL) : -1;
     return fd == -EWOULDBLOCK;
 }
 
@@ -21,6 +23,9 @@ int recover_supervisor(const struct execution *e, struct error *err)
     _cleanup_strv_ char **argv = strv_copy(e->firn->exit_command);
     if (recover_is_supervised(e))
         return 0;
+    int r = place_make_run(e, err);
+    if (r < 0)
+        return r;
     strv_add(&argv, "execution");
     strv_add(&argv, "supervise");
     strv_add(&argv, e->id);

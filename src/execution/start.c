@@ -30,21 +30,25 @@ static int make(struct firn *firn, const char *id, struct json *config,
     _cleanup_execution_ struct execution *e = xcalloc(1, sizeof(*e));
     const char *variable = getenv("FIRN_EXECUTION_STORE");
     const char *store = o->store ? o->store : variable && *variable ? variable : PLACE_STORE;
-    _cleanup_free_ char *cwd = *store == '/' ? xstrdup("") : getcwd(NULL, 0);
-    if (!cwd)
-        return error_errno(err, errno, "cannot find the working directory");
+    _cleanup_free_ char *real = NULL;
+    int r = mkdir_parents(store, 0700, err);
+    if (r < 0)
+        return r;
+    real = realpath(store, NULL);
+    if (!real)
+        return error_errno(err, errno, "cannot find %s", store);
     e->firn = firn;
     e->id = xstrdup(id);
     e->created = now_ns();
     e->config = js_ref(config);
     e->locks = js_array();
     e->policy = (struct execution_policy){
-        .store = *cwd ? path_join(cwd, store) : xstrdup(store),
+        .store = take_ptr(real),
         .retries = o->retries,
         .backoff = o->backoff,
         .grace = o->grace,
     };
-    int r = place_make_store(e, err);
+    r = place_make_store(e, err);
     if (r < 0)
         return r;
     *ret = take_ptr(e);

@@ -118,6 +118,11 @@ static int64_t keep_running(struct supervision *s)
     }
     /* One that this supervisor has seen running has ended; another one was ended by whatever ended
      * its supervisor too. */
+    if (s->ran && r < 0) {
+        s->ran = false;
+        failed(s, 125, "the worker's container was removed");
+        return 0;
+    }
     if (s->ran || (r == 0 && ended_well(c, &status))) {
         s->ran = false;
         ended(s, &status);

@@ -165,6 +165,8 @@ int vessel_bring_up(struct execution *e, struct error *err)
     js_unref(e->locks);
     e->locks = js_array();
     int r = place_make_run(e, err);
+    if (r == 0)
+        r = place_make_store(e, err);
     if (r < 0)
         return r;
     return path_exists(path) ? restore(e, path, err) : begin(e, err);

@@ -167,10 +167,25 @@ def test_names_that_are_not_there(t):
 
 def test_a_store_of_others_is_refused(t):
     x = Executions(t)
-    os.mkdir(t.path("open"))
+    os.makedirs(t.path("open/inner"))
     os.chmod(t.path("open"), 0o777)
-    r = x.run(x.config("/bin/true"), "--store", t.path("open"), rc=125)
-    contains(r.err, "is not a directory that only we may write to")
+    for store in ("open", "open/inner"):
+        r = x.run(x.config("/bin/true"), "--store", t.path(store), rc=125)
+        contains(r.err, "/open is not a directory that only we may write to")
+    os.makedirs(t.path("real"), 0o700)
+    os.symlink("real", t.path("link"))
+    equal(x.run(x.config("/bin/true"), "--wait", "--store", t.path("link"), rc=0).rc, 0)
+    equal(t.firn("execution", "inspect", "-f", "{{.Policy.Store}}",
+                 t.firn("execution", "ls", "-q").out.strip()).out.strip(), t.path("real"))
+
+
+def test_a_container_that_is_taken_away_comes_back(t):
+    x = Executions(t)
+    id_ = x.worker(3, 0.7, "--backoff", "50ms")
+    x.wait_for_effect(1)
+    t.wait_for("a container", lambda: t.firn("rm", "-f", "-t", "0", id_, rc=None).rc == 0)
+    equal(t.firn("execution", "wait", id_).out, "0\n")
+    equal(sorted(set(x.effects())), [0, 1, 2])
 
 
 def test_list_formats(t):

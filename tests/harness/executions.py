@@ -97,8 +97,9 @@ class Executions:
             time.sleep(0.02)
         for path in leaks.mounts(t.place):
             subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL, check=False)
+        ids = os.listdir(t.root + "/containers")
         for group in sorted(leaks.cgroups(), reverse=True):
-            if any(i in group for i in os.listdir(self.store)):
+            if any(i in group for i in ids):
                 try:
                     os.rmdir(group)
                 except OSError:

@@ -121,11 +121,23 @@ static void monotonic_clocks_go_on(void)
     CHECK(us >= b / 1000);
 }
 
+static void durations_as_go_prints_them(void)
+{
+    check_and_free(duration_go(0), "0s");
+    check_and_free(duration_go(15), "15ns");
+    check_and_free(duration_go(1500), "1.5\u00b5s");
+    check_and_free(duration_go(12500000), "12.5ms");
+    check_and_free(duration_go(SECOND), "1s");
+    check_and_free(duration_go(61 * SECOND + SECOND / 2), "1m1.5s");
+    check_and_free(duration_go(3723 * SECOND), "1h2m3s");
+}
+
 int main(void)
 {
     static const struct test tests[] = {
         TEST(times_are_written_as_go_does),
         TEST(durations_are_written_for_people),
+        TEST(durations_as_go_prints_them),
         TEST(sizes_are_decimal),
         TEST(times_are_parsed),
         TEST(durations_are_parsed),
