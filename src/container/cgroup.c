@@ -148,6 +148,25 @@ char *cgroup_freezer_directory(const struct container *c, bool *ret_v2)
     return cgroup_directory(c, "freezer");
 }
 
+char **cgroup_hierarchies(const struct container *c)
+{
+    char **list = NULL;
+    if (!cgroup_is_used(c))
+        return NULL;
+    if (cgroup_mode() == CGROUP_V2) {
+        strv_add(&list, "");
+        return list;
+    }
+    _cleanup_closedir_ DIR *dir = opendir(CGROUP_ROOT);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        _cleanup_free_ char *path =
+            e->d_name[0] == '.' || e->d_type == DT_LNK ? NULL : cgroup_directory(c, e->d_name);
+        if (path)
+            strv_add(&list, e->d_name);
+    }
+    return list;
+}
+
 /* All its directories, one per hierarchy. The caller frees. */
 static char **all_directories(const struct container *c)
 {

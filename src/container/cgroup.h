@@ -33,8 +33,11 @@ char *cgroup_spec_path(const struct container *c);
 /* The directory that holds its freezer: <v1 freezer>/... with freezer.state, or the v2 group with
  * cgroup.freeze. The caller frees; NULL: it has none now. */
 char *cgroup_freezer_directory(const struct container *c, bool *ret_v2);
-/* The directory of a v1 controller, or the v2 group. The caller frees; NULL: there is none now. */
+/* The directory of a v1 controller or hierarchy, or the v2 group. The caller frees; NULL: there is
+ * none now. */
 char *cgroup_directory(const struct container *c, const char *controller);
+/* The names of the hierarchies it has groups in, as cgroup_directory takes them; v2: one "". */
+char **cgroup_hierarchies(const struct container *c);
 /* Is it frozen (by pause)? No cgroup: false. */
 bool cgroup_is_frozen(const struct container *c);
 /* Every process in its cgroups, children included (our pid namespace). The caller frees. */

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/progress-bar.h"
 #include "base/strv.h"
+#include "container/cgroup-tree.h"
 #include "container/cgroup.h"
 #include "container/cleanup.h"
 #include "container/end.h"
@@ -118,6 +119,13 @@ static int open_target(const struct container *c, const struct checkpoint_option
 
 /* ---- while everything stands still ---- */
 
+static int write_cgroups(const struct container *c, struct target *t, struct error *err)
+{
+    _cleanup_json_ struct json *tree = cgroup_tree_read(c);
+    _cleanup_free_ char *text = tree ? js_dump(tree, 1) : NULL;
+    return text ? target_add_bytes(t, "checkpoint/" CGROUP_TREE_FILE, text, strlen(text), err) : 0;
+}
+
 static int write_processes(const struct container *c, struct dump *d, struct target *t,
                            struct error *err)
 {
@@ -129,6 +137,8 @@ static int write_processes(const struct container *c, struct dump *d, struct tar
     if (r == 0)
         r = target_add_bytes(t, "checkpoint/descriptors.json", descriptors.data, descriptors.size,
                              err);
+    if (r == 0)
+        r = write_cgroups(c, t, err);
     if (r < 0)
         return r;
     struct sink *sink = target_sink(t, "checkpoint/");

@@ -15,6 +15,7 @@
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "container/bundle.h"
+#include "container/cgroup-tree.h"
 #include "container/cgroup.h"
 #include "container/cleanup.h"
 #include "container/end.h"
@@ -214,11 +215,31 @@ static int start_and_build(struct work *w, struct error *err)
     return r;
 }
 
+static pid_t pid_of(void *context, pid_t vpid)
+{
+    return restore_pid(context, vpid);
+}
+
+static int make_cgroups(struct work *w, struct error *err)
+{
+    _cleanup_buf_ struct buf text = {0};
+    _cleanup_json_ struct json *tree = NULL;
+    if (!cgroup_is_used(w->c) ||
+        faccessat(w->images.fd, CGROUP_TREE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    int r = file_read_at(w->images.fd, CGROUP_TREE_FILE, 16 << 20, &text, err);
+    if (r == 0)
+        r = js_parse(text.data, text.size, CGROUP_TREE_FILE " of the checkpoint", &tree, err);
+    return r < 0 ? r : cgroup_tree_make(w->c, tree, pid_of, w->engine, err);
+}
+
 static int bring_back(struct work *w, struct error *err)
 {
     int r = restore_seize(w->engine, w->init.pid, err);
     if (r == 0)
         r = start_and_build(w, err);
+    if (r == 0)
+        r = make_cgroups(w, err);
     if (r == 0 && job_cancelled(w->job))
         r = error_kind_set(err, ERROR_CANCELLED, "the restore of container %s was cancelled",
                            w->c->name);

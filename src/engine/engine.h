@@ -153,5 +153,7 @@ int restore_judge(const struct engine_restore_options *options, int dirfd, bool 
 int restore_seize(struct restore *r, pid_t init, struct error *err);
 int restore_build(struct restore *r, struct error *err);
 int restore_release(struct restore *r, struct error *err);
+/* Our pid of a process of the checkpoint once it was built; 0: there is none, or it is dead. */
+pid_t restore_pid(const struct restore *r, pid_t vpid);
 void restore_stats(const struct restore *r, struct engine_restore_stats *ret);
 void restore_free(struct restore *r);

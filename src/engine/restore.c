@@ -131,6 +131,12 @@ int restore_build(struct restore *r, struct error *err)
     return 0;
 }
 
+pid_t restore_pid(const struct restore *r, pid_t vpid)
+{
+    const struct task *t = tree_find(&r->tree, vpid);
+    return t && t->state != TASK_ZOMBIE ? t->pid : 0;
+}
+
 int restore_release(struct restore *r, struct error *err)
 {
     for (size_t i = 0; i < r->tree.count; i++) {
