@@ -11,7 +11,7 @@
 #include "container/monitor.h"
 #include "container/runtime.h"
 
-#define EXIT_FILE_PATIENCE INT64_C(2000000000)
+#define EXIT_FILE_PATIENCE INT64_C(10000000000)
 
 static const char *const names[] = {
     [CONTAINER_CREATED] = "created",   [CONTAINER_INITIALIZED] = "initialized",
