@@ -15,6 +15,7 @@
 #include "container/copy.h"
 #include "container/diff.h"
 #include "container/export.h"
+#include "container/firn.h"
 #include "container/rename.h"
 #include "container/top.h"
 
@@ -205,7 +206,8 @@ static int commit(struct request *r, struct reply *reply, struct error *err)
                   : q->comment ? "docker"
                                : NULL,
         .changes = q->changes,
-        .pause = q->pause,
+        /* Paused by default, where that can be done. */
+        .pause = q->pause && (request_given(r, "pause") || !r->firn->rootless),
         .squash = q->squash,
     };
     int e = container_lookup(r->firn, q->container, &c, err);

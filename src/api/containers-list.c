@@ -243,6 +243,10 @@ static int inspect_docker(struct container *c, struct json *p, struct json **ret
     for (size_t i = 0; i < ARRAY_LEN(same); i++)
         take(o, same[i], p, same[i]);
     js_set(o, "State", docker_state(c, js_get(p, "State"), &s));
+    /* Docker has no k8s-file; its clients read logs only of drivers they know. */
+    struct json *log = js_path(p, "HostConfig", "LogConfig", NULL);
+    if (string_equal(js_get_string(log, "Type"), "k8s-file"))
+        js_set(log, "Type", js_string("json-file"));
     js_set(o, "Image", image_id(p, "Image"));
     js_set(o, "Name", slash_name(c->name));
     js_set(o, "Platform", js_string("linux"));

@@ -160,11 +160,15 @@ static int attach(struct request *r, struct reply *reply, struct error *err)
     int e = containers_lookup(r, &c, err);
     if (e >= 0 && q->stream)
         e = fd = open_attach(c, err);
-    if (e < 0)
+    /* Docker's clients attach to whatever there is; that it cannot be started is for `start` to
+     * say. */
+    bool hopeless = e < 0 && !r->libpod &&
+                    (err->kind == ERROR_COMMAND_NOT_FOUND || err->kind == ERROR_CANNOT_INVOKE);
+    if (e < 0 && !hopeless)
         return e;
     _cleanup_close_ int client = reply_hijack(reply, RAW_STREAM, &early, err);
-    if (client < 0)
-        return client;
+    if (client < 0 || hopeless)
+        return client < 0 ? client : 0;
     const struct pump p = {
         .client_fd = client,
         .attach_fd = fd,

@@ -120,13 +120,25 @@ static const struct option start_docker_query[] = {
     {0},
 };
 
+/* Its clients look for these words to choose their exit code. */
+static int explain_to_docker(struct error *err)
+{
+    struct error why = *err;
+    if (why.kind == ERROR_COMMAND_NOT_FOUND)
+        return error_kind_set(err, why.kind, "%s: executable file not found", why.text);
+    if (why.kind == ERROR_CANNOT_INVOKE)
+        return error_kind_set(err, why.kind, "%s: permission denied", why.text);
+    return -why.code;
+}
+
 static int start_docker(struct request *r, struct reply *reply, struct error *err)
 {
     const struct start_docker_query *q = r->options;
     _cleanup_container_ struct container *c = NULL;
+    int e = q->checkpoint ? 0 : start(r, reply, err);
     if (!q->checkpoint)
-        return start(r, reply, err);
-    int e = containers_lookup(r, &c, err);
+        return e < 0 ? explain_to_docker(err) : e;
+    e = containers_lookup(r, &c, err);
     if (e >= 0)
         e = docker_checkpoint_restore(c, q->checkpoint_dir, q->checkpoint, err);
     return e < 0 ? e : reply_empty(reply, 204, err);
@@ -232,7 +244,10 @@ static int remove_it(struct request *r, struct reply *reply, struct error *err)
     const struct remove_options options = {
         .force = o->force,
         .volumes = o->volumes,
-        .timeout_seconds = o->timeout ? atoi(o->timeout) : -1,
+        /* Docker kills, Podman stops. */
+        .timeout_seconds = o->timeout  ? atoi(o->timeout)
+                           : r->libpod ? -1
+                                       : 0,
     };
     _cleanup_container_ struct container *c = NULL;
     int e = containers_lookup(r, &c, err);

@@ -85,7 +85,7 @@ int reply_error_code(const struct error *why)
         [ERROR_GENERIC] = 500,       [ERROR_USAGE] = 400,
         [ERROR_NOT_FOUND] = 404,     [ERROR_CONFLICT] = 409,
         [ERROR_STATE] = 409,         [ERROR_IN_USE] = 409,
-        [ERROR_CANNOT_INVOKE] = 400, [ERROR_COMMAND_NOT_FOUND] = 400,
+        [ERROR_CANNOT_INVOKE] = 409, [ERROR_COMMAND_NOT_FOUND] = 409,
         [ERROR_CANCELLED] = 500,
     };
     return (size_t)why->kind < ARRAY_LEN(codes) ? codes[why->kind] : 500;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/strv.h"
@@ -118,8 +119,8 @@ static const struct option no_options[] = {{0}};
 static struct json *plain_value(struct json *value)
 {
     const char *text = js_text(value);
-    if (text && (string_equal(text, "true") || string_equal(text, "false")))
-        return js_bool(*text == 't');
+    if (text && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0))
+        return js_bool(tolower((unsigned char)*text) == 't');
     if (string_equal(text, "0"))
         return js_int(0);
     return js_ref(value);

@@ -17,6 +17,7 @@ extern const struct route executions_routes[];
 extern const struct route images_routes[];
 extern const struct route images_transfer_routes[];
 extern const struct route networks_routes[];
+extern const struct route pods_routes[];
 extern const struct route system_df_routes[];
 extern const struct route system_routes[];
 extern const struct route volumes_routes[];

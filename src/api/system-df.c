@@ -246,8 +246,6 @@ const struct route system_df_routes[] = {
     NOT_HERE("GET", "/secrets"),
     NOT_HERE("GET", "/secrets/json"),
     NOT_HERE("POST", "/secrets/create"),
-    NOT_HERE("GET", "/pods/json"),
-    NOT_HERE("POST", "/pods/create"),
     NOT_HERE("GET", "/plugins"),
     NOT_HERE("GET", "/swarm"),
     NOT_HERE("POST", "/swarm/init"),

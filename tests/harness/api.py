@@ -4,9 +4,12 @@ import http.client
 import json
 import os
 import socket
+import struct
 import urllib.parse
 
-from harness.case import Failed, equal
+from harness.case import Failed, check, contains, equal
+
+POD, DOC = "/v4.3.1/libpod", "/v1.41"
 
 
 class Unix(http.client.HTTPConnection):
@@ -82,6 +85,10 @@ class Service:
             raise Failed(f"message lacks {message!r}: {answer}")
         return answer
 
+    def is_root(self):
+        """Ordinary users have no control groups: no pause, no statistics."""
+        return not self("GET", "/libpod/info").json["host"]["security"]["rootless"]
+
     def memory(self):
         """Resident KiB."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
@@ -94,3 +101,48 @@ class Service:
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
                   encoding="ascii") as f:
             return f.read().split()
+
+
+def frames(data):
+    """Splits Docker's framing: [(stream, text)]."""
+    found = []
+    while data:
+        stream, size = struct.unpack(">B3xI", data[:8])
+        check(len(data) >= 8 + size, f"half a frame at the end: {data!r}")
+        found.append((stream, data[8:8 + size].decode()))
+        data = data[8 + size:]
+    return found
+
+
+def create(s, name, *command, **more):
+    return s("POST", f"{POD}/containers/create", status=201,
+             body={"name": name, "image": "busybox", "command": list(command), **more}).json["Id"]
+
+
+def run(s, name, *command, **more):
+    cid = create(s, name, *command, **more)
+    s("POST", f"{POD}/containers/{cid}/start", status=204)
+    return cid
+
+
+def hijack(s, target, body=None, upgrade=True):
+    """Sends a request and takes the connection over; returns the socket and what came behind the
+    head of the answer."""
+    headers = {"Connection": "Upgrade", "Upgrade": "tcp"} if upgrade else {}
+    c = s.open("POST", target, body, headers)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = c.sock.recv(1)
+        check(part, f"no whole head: {data!r}")
+        data += part
+    head = data.decode()
+    check(head.startswith("HTTP/1.1 101 " if upgrade else "HTTP/1.1 200 "), head)
+    contains(head.lower(), "content-type: application/vnd.docker.raw-stream", "head")
+    return c.sock, head
+
+
+def read_all(sock):
+    data = b""
+    while part := sock.recv(65536):
+        data += part
+    return data
