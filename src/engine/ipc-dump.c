@@ -236,6 +236,13 @@ static int refuse_attached(struct dump *d, struct error *err)
     return 0;
 }
 
+static bool has_settings(void)
+{
+    _cleanup_buf_ struct buf lines = {0};
+    ipc_settings_read(&lines);
+    return lines.size > 0;
+}
+
 static bool has_objects(void)
 {
     struct shm_info segments = {0};
@@ -244,7 +251,7 @@ static bool has_objects(void)
     return shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&segments) < 0 ||
            semctl(0, 0, SEM_INFO, (union semaphore_argument){.info = &semaphores}) < 0 ||
            msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues) < 0 || segments.used_ids ||
-           semaphores.semusz || queues.msgpool;
+           semaphores.semusz || queues.msgpool || has_settings();
 }
 
 int dump_ipc(struct dump *d, struct error *err)
