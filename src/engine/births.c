@@ -239,9 +239,8 @@ static int born_into_session(struct restore *r, struct puppet *helper, struct ta
 
 static int make_children(struct restore *r, struct task *parent, struct error *err)
 {
-    for (size_t i = 0; i < r->tree.count; i++) {
-        struct task *t = &r->tree.tasks[i];
-        if (t->parent_task != parent || t->pid)
+    for (struct task *t = parent->first_child; t; t = t->next_sibling) {
+        if (t->pid)
             continue;
         const struct task *bearer = sharing_bearer(&r->tree, t);
         if (t->session != t->vpid && t->session != bearer->session)
@@ -381,9 +380,12 @@ static int join_orphaned_group(struct restore *r, struct task *first, struct err
     return n < 0 ? n : restore_reap(bearer, first->group, err);
 }
 
+/* Whoever was born here is in the first group of its session. */
 static bool is_joined(struct restore *r, const struct task *t)
 {
     struct proc_status s;
+    if (t->parent_task && t->group == t->session)
+        return true;
     return proc_status_read(t->pid, t->pid, &s) == 0 && s.vgroup == t->group;
 }
 

@@ -74,10 +74,23 @@ static void forget(struct frozen *t)
 
 /* ---- members of the tree ---- */
 
+/* The kernel's highest, PID_MAX_LIMIT. */
+#define PIDS (4u << 20)
+
 struct walk {
     int (*each)(pid_t pid, void *context);
     void *context;
+    uint8_t *seen; /* a bit for each pid */
 };
+
+static bool is_seen(struct walk *w, pid_t pid)
+{
+    uint8_t bit = (uint8_t)(1u << (pid & 7));
+    if (pid <= 0 || (unsigned)pid >= PIDS || w->seen[pid >> 3] & bit)
+        return true;
+    w->seen[pid >> 3] |= bit;
+    return false;
+}
 
 static int each_number(const char *text, int (*each)(pid_t, void *), void *context)
 {
@@ -118,8 +131,8 @@ static int walk_child(pid_t pid, void *context)
 
 static int walk_descendants(pid_t pid, struct walk *w)
 {
-    int r = w->each(pid, w->context);
-    if (r < 0)
+    int r = is_seen(w, pid) ? 0 : w->each(pid, w->context);
+    if (r <= 0)
         return r;
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/task", pid);
@@ -155,7 +168,7 @@ static int walk_namespace(pid_t init, struct walk *w)
         pid_t pid = (pid_t)atoi(e->d_name);
         if (pid > 0 && proc_link(pid, "ns/pid", link, sizeof(link)) == 0 &&
             strcmp(link, wanted) == 0)
-            r = w->each(pid, w->context);
+            r = is_seen(w, pid) ? 0 : w->each(pid, w->context);
     }
     return r;
 }
@@ -163,13 +176,14 @@ static int walk_namespace(pid_t init, struct walk *w)
 int each_member(const struct dump_options *o, int (*each)(pid_t pid, void *context), void *context,
                 struct error *err)
 {
-    struct walk w = {each, context};
+    _cleanup_free_ uint8_t *seen = xcalloc(1, PIDS / 8);
+    struct walk w = {each, context, seen};
     int r = walk_descendants(o->init, &w);
     if (r < 0)
         return r;
     if (!o->cgroup)
         return walk_namespace(o->init, &w);
-    struct walk from_cgroup = {member_and_descendants, &w};
+    struct walk from_cgroup = {member_and_descendants, &w, NULL};
     return walk_cgroup(o->cgroup, &from_cgroup);
 }
 
@@ -238,9 +252,16 @@ static int seize_thread(int tid, void *context)
 static int seize_process(pid_t pid, void *context)
 {
     struct scan *s = context;
+    size_t before = s->found, last;
+    int r;
     s->process = pid;
-    int r = proc_each(pid, "task", seize_thread, s);
-    return r == -ENOENT || r == -ESRCH ? 0 : r;
+    do {
+        last = s->found;
+        r = proc_each(pid, "task", seize_thread, s);
+    } while (r == 0 && s->found > last);
+    if (r < 0)
+        return r == -ENOENT || r == -ESRCH ? 0 : r;
+    return s->found > before; /* the children of the others are ours from birth, or were seen */
 }
 
 /* Calls that fail with EINTR for nothing but our interrupt, see signal(7). */

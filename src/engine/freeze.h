@@ -31,6 +31,7 @@ int freeze_thread(const struct freezer *f, pid_t tid, int64_t timeout_us);
 void thaw(struct freezer *f);
 void freezer_free(struct freezer *f);
 
-/* Calls `each` with every process of the tree (ours), zombies included; duplicates possible. */
+/* Calls `each` with every process of the tree (ours), zombies included, each once. It returns 1 to
+ * have the children of the process looked for, else 0, or an error that ends the walk. */
 int each_member(const struct dump_options *o, int (*each)(pid_t pid, void *context), void *context,
                 struct error *err);

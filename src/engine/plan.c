@@ -145,10 +145,10 @@ static int load_tree(struct restore *r, struct error *err)
         n = load_task(r, &r->tree.tasks[i], pstree->messages[i], err);
         r->tree.count++;
     }
-    for (size_t i = 0; n == 0 && i < r->tree.count; i++) {
-        struct task *t = &r->tree.tasks[i];
-        t->parent_task = t->parent ? tree_find(&r->tree, t->parent) : NULL;
-    }
+    if (n == 0)
+        tree_index(&r->tree, r->arena);
+    if (n == 0)
+        tree_link(&r->tree);
     return n;
 }
 

@@ -32,6 +32,7 @@ struct task {
     pid_t process; /* a dump: what others know it by */
     pid_t vpid;    /* in the container's; likewise the others */
     pid_t parent, group, session;
+    struct task *first_child, *next_sibling;
     struct task *parent_task;         /* NULL: init, or its parent is outside (it came by exec) */
     struct task *shared[SHARE_KINDS]; /* the first process that has the same; NULL: itself */
     enum task_state state;
@@ -61,8 +62,13 @@ struct task {
 struct tree {
     struct task *tasks; /* parents before children, init first */
     size_t count;
+    struct task **by_vpid, **by_pid; /* see tree_index */
 };
 
+/* For the two that find; to be called again when numbers have changed. */
+void tree_index(struct tree *tree, struct arena *arena);
+/* Makes parents and children known to each other. */
+void tree_link(struct tree *tree);
 struct task *tree_find(const struct tree *tree, pid_t vpid);
 /* By our pid, of the process or of the thread that stands for it. */
 struct task *tree_find_pid(const struct tree *tree, pid_t pid);

@@ -6,20 +6,71 @@
 #include "base/alloc.h"
 #include "engine/dump.h"
 
+static int compare_vpids(const void *a, const void *b)
+{
+    const struct task *x = *(struct task *const *)a, *y = *(struct task *const *)b;
+    return x->vpid != y->vpid ? (x->vpid < y->vpid ? -1 : 1) : x < y ? -1 : x > y;
+}
+
+static pid_t our_pid(const struct task *t)
+{
+    return t->process ? t->process : t->pid;
+}
+
+static int compare_our_pids(const void *a, const void *b)
+{
+    pid_t x = our_pid(*(struct task *const *)a), y = our_pid(*(struct task *const *)b);
+    return x < y ? -1 : x > y;
+}
+
+void tree_index(struct tree *tree, struct arena *arena)
+{
+    tree->by_vpid = arena_array_of(arena, struct task *, tree->count);
+    tree->by_pid = arena_array_of(arena, struct task *, tree->count);
+    for (size_t i = 0; i < tree->count; i++)
+        tree->by_vpid[i] = tree->by_pid[i] = &tree->tasks[i];
+    if (tree->count)
+        qsort(tree->by_vpid, tree->count, sizeof(*tree->by_vpid), compare_vpids);
+    if (tree->count)
+        qsort(tree->by_pid, tree->count, sizeof(*tree->by_pid), compare_our_pids);
+}
+
+/* The first of those with this number. */
 struct task *tree_find(const struct tree *tree, pid_t vpid)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        if (tree->tasks[i].vpid == vpid)
-            return &tree->tasks[i];
-    return NULL;
+    size_t low = 0, high = tree->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (tree->by_vpid[middle]->vpid < vpid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < tree->count && tree->by_vpid[low]->vpid == vpid ? tree->by_vpid[low] : NULL;
 }
 
 struct task *tree_find_pid(const struct tree *tree, pid_t pid)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        if (tree->tasks[i].pid == pid || tree->tasks[i].process == pid)
+    struct task key = {.process = pid}, *wanted = &key;
+    struct task **found = tree->count ? bsearch(&wanted, tree->by_pid, tree->count,
+                                                sizeof(*tree->by_pid), compare_our_pids)
+                                      : NULL;
+    for (size_t i = 0; !found && i < tree->count; i++)
+        if (tree->tasks[i].leader_ended && tree->tasks[i].pid == pid)
             return &tree->tasks[i];
-    return NULL;
+    return found ? *found : NULL;
+}
+
+void tree_link(struct tree *tree)
+{
+    for (size_t i = tree->count; i-- > 0;) {
+        struct task *t = &tree->tasks[i];
+        t->parent_task = t->parent ? tree_find(tree, t->parent) : NULL;
+        if (!t->parent_task)
+            continue;
+        t->next_sibling = t->parent_task->first_child;
+        t->parent_task->first_child = t;
+    }
 }
 
 struct members {
@@ -32,7 +83,7 @@ static int collect_member(pid_t pid, void *context)
     struct members *m = context;
     array_reserve(m->pids, m->count, m->room);
     m->pids[m->count++] = pid;
-    return 0;
+    return 1;
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -40,24 +91,51 @@ static int compare_pids(const void *a, const void *b)
     return *(const pid_t *)a - *(const pid_t *)b;
 }
 
-/* Sorted, each once. */
-static int collect_members(struct dump *d, struct members *m, struct error *err)
+/* ---- the threads of each process ---- */
+
+static int compare_frozen(const void *a, const void *b)
 {
-    int r = each_member(&d->options, collect_member, m, err);
-    if (r < 0)
-        return r;
-    qsort(m->pids, m->count, sizeof(pid_t), compare_pids);
-    size_t unique = 0;
-    for (size_t i = 0; i < m->count; i++)
-        if (i == 0 || m->pids[i] != m->pids[i - 1])
-            m->pids[unique++] = m->pids[i];
-    m->count = unique;
-    return 0;
+    const struct frozen *x = *(struct frozen *const *)a, *y = *(struct frozen *const *)b;
+    return x->process != y->process ? (x->process < y->process ? -1 : 1) : x < y ? -1 : x > y;
 }
 
-static bool belongs(const struct frozen *f, pid_t pid)
+/* Those that live, by process. */
+struct threads {
+    const struct frozen **list;
+    size_t count;
+};
+
+static struct threads sort_threads(struct dump *d)
 {
-    return f->process == pid && !f->gone;
+    struct freezer *f = &d->freezer;
+    struct threads all = {arena_array_of(d->arena, const struct frozen *, f->count), 0};
+    for (size_t i = 0; i < f->count; i++) {
+        struct frozen *t = &f->threads[i];
+        struct proc_status s;
+        if (t->process == 0 && !t->gone && proc_status_read(t->tid, t->tid, &s) == 0)
+            t->process = s.process;
+        if (!t->gone)
+            all.list[all.count++] = t;
+    }
+    if (all.count)
+        qsort(all.list, all.count, sizeof(*all.list), compare_frozen);
+    return all;
+}
+
+static struct threads threads_of(const struct threads *all, pid_t process)
+{
+    size_t low = 0, high = all->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (all->list[middle]->process < process)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    struct threads own = {all->list + low, 0};
+    while (low + own.count < all->count && own.list[own.count]->process == process)
+        own.count++;
+    return own;
 }
 
 /* The first thread has ended, others go on: one of them stands for the process. */
@@ -78,16 +156,12 @@ static int stand_in(struct dump *d, struct task *t, struct error *err)
     return 0;
 }
 
-static int fill_threads(struct dump *d, struct task *t, struct error *err)
+static int fill_threads(struct dump *d, struct task *t, const struct threads *own,
+                        struct error *err)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < d->freezer.count; i++)
-        count += belongs(&d->freezer.threads[i], t->process);
-    t->threads = arena_array_of(d->arena, struct thread, count);
-    for (size_t i = 0; i < d->freezer.count; i++) {
-        const struct frozen *f = &d->freezer.threads[i];
-        if (!belongs(f, t->process))
-            continue;
+    t->threads = arena_array_of(d->arena, struct thread, own->count);
+    for (size_t i = 0; i < own->count; i++) {
+        const struct frozen *f = own->list[i];
         struct thread *th = &t->threads[t->thread_count++];
         int r = proc_status_read(t->process, f->tid, &th->status);
         if (r < 0)
@@ -111,7 +185,8 @@ static int fill_threads(struct dump *d, struct task *t, struct error *err)
     return t->threads[0].puppet.tid == t->process ? 0 : stand_in(d, t, err);
 }
 
-static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *err)
+static int fill_task(struct dump *d, pid_t pid, const struct threads *all, struct task *t,
+                     struct error *err)
 {
     t->pid = t->process = pid;
     int r = process_stat_read(pid, 0, &t->stat);
@@ -122,16 +197,12 @@ static int fill_task(struct dump *d, pid_t pid, struct task *t, struct error *er
     t->vpid = t->status.vpid;
     t->group = t->status.vgroup;
     t->session = t->status.vsession;
-    if (t->stat.state == 'Z') {
-        size_t live = 0;
-        for (size_t i = 0; i < d->freezer.count; i++)
-            live += belongs(&d->freezer.threads[i], pid);
-        if (live == 0) {
-            t->state = TASK_ZOMBIE;
-            return 0;
-        }
+    struct threads own = threads_of(all, pid);
+    if (t->stat.state == 'Z' && own.count == 0) {
+        t->state = TASK_ZOMBIE;
+        return 0;
     }
-    return fill_threads(d, t, err);
+    return fill_threads(d, t, &own, err);
 }
 
 /* Whoever lives in a pid namespace of its own goes by its pid in the container, so that the tree is
@@ -144,60 +215,54 @@ static void number_nested(const struct dump *d, struct tree *seen)
             seen->tasks[i].vpid = seen->tasks[i].status.chain[init->status.depth - 1];
 }
 
-/* Depth first from `parent`, so that parents stand before children. */
-static void order(const struct task *from, size_t count, pid_t parent, struct tree *to)
+/* Depth first, so that parents stand before children. */
+static void order(const struct task *from, struct tree *to)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (from[i].parent != parent)
-            continue;
-        to->tasks[to->count++] = from[i];
-        order(from, count, from[i].vpid, to);
-    }
+    to->tasks[to->count++] = *from;
+    for (const struct task *t = from->first_child; t; t = t->next_sibling)
+        order(t, to);
 }
 
-static void link_parents(struct tree *tree)
+/* Init first, then what hangs under it, then the trees of processes that came by exec. */
+static void order_all(struct dump *d, const struct tree *seen)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        tree->tasks[i].parent_task =
-            tree->tasks[i].parent ? tree_find(tree, tree->tasks[i].parent) : NULL;
+    const struct task *init = tree_find_pid(seen, d->options.init);
+    if (init)
+        order(init, &d->tree);
+    for (size_t i = 0; i < seen->count; i++)
+        if (!seen->tasks[i].parent_task && &seen->tasks[i] != init)
+            order(&seen->tasks[i], &d->tree);
+    for (size_t i = 0; i < d->tree.count; i++)
+        d->tree.tasks[i].first_child = d->tree.tasks[i].next_sibling = NULL;
+    tree_index(&d->tree, d->arena);
+    tree_link(&d->tree);
 }
 
 int dump_tree(struct dump *d, struct error *err)
 {
     struct members m = {0};
-    int r = collect_members(d, &m, err);
+    int r = each_member(&d->options, collect_member, &m, err);
     _cleanup_free_ pid_t *pids = m.pids;
-    for (size_t i = 0; r >= 0 && i < d->freezer.count; i++) {
-        struct frozen *f = &d->freezer.threads[i];
-        struct proc_status s;
-        if (f->process == 0 && !f->gone && proc_status_read(f->tid, f->tid, &s) == 0)
-            f->process = s.process;
-    }
     if (r < 0)
         return r;
+    if (m.count)
+        qsort(pids, m.count, sizeof(pid_t), compare_pids);
+    struct threads all = sort_threads(d);
     struct task *found = arena_array_of(d->arena, struct task, m.count);
     struct tree seen = {.tasks = found, .count = m.count};
     for (size_t i = 0; i < m.count && r >= 0; i++)
-        r = fill_task(d, pids[i], &found[i], err);
+        r = fill_task(d, pids[i], &all, &found[i], err);
     if (r < 0)
         return r;
+    tree_index(&seen, d->arena);
     number_nested(d, &seen);
     for (size_t i = 0; i < m.count; i++) {
         const struct task *p = tree_find_pid(&seen, found[i].status.parent);
         found[i].parent = p ? p->vpid : 0;
     }
+    tree_index(&seen, d->arena); /* number_nested has changed numbers */
+    tree_link(&seen);
     d->tree.tasks = arena_array_of(d->arena, struct task, m.count);
-    /* Init first, then what hangs under it, then the trees of processes that came by exec. */
-    for (size_t i = 0; i < m.count; i++)
-        if (found[i].process == d->options.init) {
-            d->tree.tasks[d->tree.count++] = found[i];
-            order(found, m.count, found[i].vpid, &d->tree);
-        }
-    for (size_t i = 0; i < m.count; i++)
-        if (found[i].parent == 0 && found[i].process != d->options.init) {
-            d->tree.tasks[d->tree.count++] = found[i];
-            order(found, m.count, found[i].vpid, &d->tree);
-        }
-    link_parents(&d->tree);
+    order_all(d, &seen);
     return 0;
 }
