@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -33,14 +35,34 @@ char *netavark_find_dns(void)
     return find("aardvark-dns");
 }
 
-/* A file in memory with the request in it, for its stdin. */
-static int make_input(const struct json *request, struct error *err)
+/* A file in memory with some text in it. */
+static int make_file(const char *text, struct error *err)
 {
-    _cleanup_free_ char *text = js_dump(request, 0);
     _cleanup_close_ int fd = memfd_create("netavark", MFD_CLOEXEC);
     if (fd < 0 || pwrite_full(fd, text, strlen(text), 0) < 0)
         return error_errno(err, errno, "cannot talk to netavark");
     return take_fd(fd);
+}
+
+static void read_file(int fd, struct buf *b)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    file_read(path, b, NULL);
+}
+
+/* By a process of its own, which has our lock open: if we are killed it is held until netavark is
+ * done, so that nobody takes down what is half up. A signal to our group does not reach it. */
+static int run_apart(const struct spawn *s, struct error *err)
+{
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        setsid();
+        pid_t pid = spawn_start(s, NULL);
+        _exit(pid < 0 ? 127 : spawn_wait(pid));
+    }
+    int status = keeper < 0 ? -errno : spawn_wait(keeper);
+    return status < 0 ? error_errno(err, -status, "cannot start netavark") : status;
 }
 
 /* {"error": "..."}, or plain text of something worse. */
@@ -67,8 +89,11 @@ static int run(const char *verb, const char *doing, const struct json *request, 
         return error_set(err, ENOENT,
                          "bridge networks need netavark: install the package netavark, or use "
                          "--network host or none");
-    _cleanup_close_ int input = make_input(request, err);
-    int r = input < 0 ? input : mkdir_parents(directory, 0700, err);
+    _cleanup_free_ char *text = js_dump(request, 0);
+    _cleanup_close_ int input = make_file(text, err);
+    _cleanup_close_ int output = input < 0 ? -1 : make_file("", err);
+    _cleanup_close_ int said = output < 0 ? -1 : make_file("", err);
+    int r = said < 0 ? -EIO : mkdir_parents(directory, 0700, err);
     if (r < 0)
         return r;
     _cleanup_buf_ struct buf errors = {0};
@@ -85,9 +110,11 @@ static int run(const char *verb, const char *doing, const struct json *request, 
     struct spawn s = SPAWN_INIT;
     s.argv = argv;
     s.stdin_fd = input;
-    s.stdout_to = out;
-    s.stderr_to = &errors;
-    r = spawn_run(&s, err);
+    s.stdout_fd = output;
+    s.stderr_fd = said;
+    r = run_apart(&s, err);
+    read_file(output, out);
+    read_file(said, &errors);
     buf_trim(&errors);
     return r > 0 ? explain(doing, out, &errors, err) : r;
 }
@@ -97,7 +124,9 @@ int netavark_setup(const struct json *request, const char *netns, const char *di
 {
     _cleanup_buf_ struct buf out = {0};
     int r = run("setup", "set the network up", request, netns, directory, &out, err);
-    return r < 0 ? r : js_parse(out.data, out.size, "netavark's answer", ret_status, err);
+    return r < 0
+               ? r
+               : js_parse(out.data ? out.data : "", out.size, "netavark's answer", ret_status, err);
 }
 
 int netavark_teardown(const struct json *request, const char *netns, const char *directory,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -96,6 +98,12 @@ int netns_remove(const char *path, struct error *err)
 }
 
 /* ---- looking ---- */
+
+bool netns_exists(const char *path)
+{
+    struct statfs fs;
+    return statfs(path, &fs) == 0 && fs.f_type == NSFS_MAGIC;
+}
 
 static int list_addresses(struct errand *e)
 {

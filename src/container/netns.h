@@ -1,6 +1,8 @@
 /* Network namespaces with a name: a file that keeps one alive without a process in it. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/json.h"
 
@@ -8,6 +10,8 @@
 int netns_make(const char *path, struct error *err);
 /* Takes the name away; the namespace goes with its last process. A missing one is success. */
 int netns_remove(const char *path, struct error *err);
+/* Is there a namespace behind the name? */
+bool netns_exists(const char *path);
 /* Its addresses of IPv4 beside the loopback's: [{"interface": "eth0", "address": "10.0.2.100",
  * "bits": 24}]. */
 int netns_addresses(const char *path, struct json **ret, struct error *err);

@@ -1,17 +1,22 @@
 /* Bridges: addresses are leased (lease.h), the rest is netavark's. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/strv.h"
 #include "base/subnet.h"
 #include "container/firn.h"
 #include "container/lease.h"
 #include "container/netavark.h"
+#include "container/netns.h"
 #include "container/network-driver.h"
 #include "store/network.h"
 #include "store/store.h"
+
+#define FREED_WITHIN_NS INT64_C(2000000000)
 
 /* ---- addresses ---- */
 
@@ -170,10 +175,23 @@ static char *names_directory(const struct network_job *job)
     return path_join(job->c->firn->runroot, "names");
 }
 
+/* The conmon of the run that has just ended may hold them for a moment longer. */
+static int reserve_ports(struct container *c, struct error *err)
+{
+    int r = ports_reserve(network_ports(c), &c->port_sockets, err);
+    int64_t until = c->facts.finished_at + FREED_WITHIN_NS;
+    while (r == -EADDRINUSE && c->facts.finished_at && now_ns() < until) {
+        port_sockets_close(&c->port_sockets);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        r = ports_reserve(network_ports(c), &c->port_sockets, err);
+    }
+    return r;
+}
+
 static int up(struct network_job *job, struct error *err)
 {
     struct json *request = NULL, *status = NULL;
-    int r = ports_reserve(network_ports(job->c), &job->c->port_sockets, err);
+    int r = reserve_ports(job->c, err);
     if (r < 0)
         return r;
     _cleanup_free_ char *names = names_directory(job);
@@ -182,7 +200,9 @@ static int up(struct network_job *job, struct error *err)
     if (r < 0)
         return r;
     js_set(job->state, "request", request);
-    r = netavark_setup(request, job->netns, names, &status, err);
+    r = network_save_state(job, err);
+    if (r == 0)
+        r = netavark_setup(request, job->netns, names, &status, err);
     if (r == 0)
         js_set(job->state, "status", status);
     return r;
@@ -196,9 +216,10 @@ static int down(struct network_job *job, struct error *err)
     if (lock < 0)
         return lock;
     struct error why = {0};
-    /* Without a status its setup failed half way, and so may this. */
-    if (request && netavark_teardown(request, job->netns, names, &why) < 0 &&
-        js_get(job->state, "status"))
+    /* Without a status its setup failed half way, and so may this. After a reboot there is nothing
+     * but our files. */
+    if (request && netns_exists(job->netns) &&
+        netavark_teardown(request, job->netns, names, &why) < 0 && js_get(job->state, "status"))
         firn_warn(job->c->firn, "container %s: %s", job->c->name, why.text);
     drop_leases(job);
     return 0;

@@ -23,5 +23,8 @@ extern const struct network_driver network_bridge;
 extern const struct network_driver network_pasta;
 extern const struct network_driver network_slirp4netns;
 
+/* Writes the state down before something is done that `down` must know of, should we be killed. */
+int network_save_state(const struct network_job *job, struct error *err);
+
 /* Published ports of its configuration, NULL: none. */
 const struct json *network_ports(const struct container *c);

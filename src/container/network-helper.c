@@ -1,8 +1,12 @@
 /* Private networks of ordinary users: a program of theirs that lives as long as the container. */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
@@ -90,12 +94,37 @@ static int slirp4netns_up(struct network_job *job, struct error *err)
     return r < 0 ? r : settled;
 }
 
+/* Has it the namespace's path as an argument? */
+static bool serves(const char *pid, const char *netns)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%s/cmdline", pid);
+    _cleanup_buf_ struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return false;
+    for (size_t at = 0; at < text.size; at += strlen(text.data + at) + 1)
+        if (strcmp(text.data + at, netns) == 0)
+            return true;
+    return false;
+}
+
+/* One that was started by a firn that was killed before it could note its pid. */
+static void find_unnoted(const char *netns, struct process *ret)
+{
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    for (struct dirent *e; proc && (e = readdir(proc));)
+        if (isdigit((unsigned char)e->d_name[0]) && serves(e->d_name, netns) &&
+            process_identify(atoi(e->d_name), ret) == 0)
+            return;
+}
+
 static int down(struct network_job *job, struct error *err)
 {
     static const char *const files[] = {"log", "sock"};
     const struct json *helper = js_get(job->state, "helper");
     struct process p = {.pid = (pid_t)js_get_int(helper, "pid", 0),
                         .start_ticks = (uint64_t)js_get_int(helper, "start", 0)};
+    if (!p.pid)
+        find_unnoted(job->netns, &p);
     _cleanup_close_ int fd = p.pid ? process_open(&p) : -1;
     if (fd >= 0 && end_signal(&p, SIGKILL) == 0) {
         struct pollfd gone = {.fd = fd, .events = POLLIN};

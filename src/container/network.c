@@ -73,22 +73,21 @@ struct json *network_state(const struct container *c)
 
 /* ---- up and down ---- */
 
-/* Written before it is done, too, so that a kill in between leaves a trace to take down by. */
-static int save_state(const struct container *c, const struct json *state, struct error *err)
+int network_save_state(const struct network_job *job, struct error *err)
 {
-    _cleanup_free_ char *path = state_path(c);
-    return js_write_file(path, state, 0600, err);
+    _cleanup_free_ char *path = state_path(job->c);
+    return js_write_file(path, job->state, 0600, err);
 }
 
 static int connect_namespace(struct network_job *job, const struct network_driver *driver,
                              struct error *err)
 {
-    int r = save_state(job->c, job->state, err);
+    int r = network_save_state(job, err);
     if (r == 0 && job->wish && job->wish->quiet)
         network_close(job->c);
     if (r == 0)
         r = driver->up(job, err);
-    int saved = save_state(job->c, job->state, r < 0 ? NULL : err);
+    int saved = network_save_state(job, r < 0 ? NULL : err);
     return r < 0 ? r : saved;
 }
 
