@@ -14,7 +14,9 @@
 #include "cli/probe.h"
 #include "container/cgroup.h"
 #include "container/delegation.h"
+#include "container/firn.h"
 #include "container/holder.h"
+#include "store/overlay.h"
 
 static void add_command(struct buf *all, const char *command)
 {
@@ -89,6 +91,23 @@ static void check_cgroups(struct json *rows)
                   : "none for an ordinary user where cgroups v1 are used: no limits, no pause");
 }
 
+static void check_storage(struct firn *firn, struct json *rows, struct buf *command)
+{
+    struct error why = {0};
+    _cleanup_free_ char *fuse = find_program("fuse-overlayfs");
+    _cleanup_close_ int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    int r = overlay_probe(firn->store, &why);
+    check_add(rows, "overlay mounts", r >= 0, CHECK_WANTED, r >= 0 ? "" : why.text);
+    if (r >= 0)
+        return;
+    check_add(rows, "fuse-overlayfs", fuse && device >= 0, CHECK_NEEDED,
+              fuse && device >= 0 ? fuse : "containers have no file system");
+    if (!fuse)
+        add_command(command, "apt-get install fuse-overlayfs");
+    if (device < 0)
+        add_command(command, "chmod 0666 /dev/fuse");
+}
+
 /* What no setting of the administrator changes. */
 static void check_limits(struct json *rows)
 {
@@ -98,10 +117,11 @@ static void check_limits(struct json *rows)
         "the runtime's filter can");
 }
 
-char *check_user(struct json *rows)
+char *check_user(struct firn *firn, struct json *rows)
 {
     struct buf command = {0};
     check_ids(rows, &command);
+    check_storage(firn, rows, &command);
     check_faults(rows, &command);
     check_ping(rows, &command);
     check_network(rows, &command);

@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+struct firn;
+
 enum check_need {
     CHECK_NEEDED, /* without it: no checkpoint, no restore */
     CHECK_WANTED, /* without it: less */
@@ -11,4 +13,4 @@ void check_add(struct json *rows, const char *name, bool works, enum check_need 
                const char *detail);
 /* Adds its rows. Returns the one command with which the administrator enables what is missing, NULL
  * if nothing is. The caller frees. */
-char *check_user(struct json *rows);
+char *check_user(struct firn *firn, struct json *rows);

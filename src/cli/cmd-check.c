@@ -160,7 +160,7 @@ static int run(struct call *call, struct error *err)
     _cleanup_json_ struct json *rows = js_array();
     bool rootless = call->firn->rootless;
     check_kernel(rows, rootless);
-    _cleanup_free_ char *command = rootless ? check_user(rows) : NULL;
+    _cleanup_free_ char *command = rootless ? check_user(call->firn, rows) : NULL;
     if (!rootless)
         check_cgroups(rows);
     check_programs(call->firn, rows);

@@ -70,7 +70,8 @@ static const char *other_name(struct pack *p, const struct stat *st, const char 
 
 static bool overlay_xattr(const char *name)
 {
-    return string_starts(name, "trusted.overlay.") || string_starts(name, "user.overlay.");
+    return string_starts(name, "trusted.overlay.") || string_starts(name, "user.overlay.") ||
+           string_starts(name, "user.fuseoverlayfs.");
 }
 
 static bool keep_xattr(const struct pack *p, const char *name)

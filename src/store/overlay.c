@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "store/fuse-overlayfs.h"
 #include "store/layer.h"
 
 /* sys/mount.h and linux/mount.h exclude each other in some C libraries. */
@@ -156,13 +157,19 @@ static int explain(const struct overlay *o, int code, struct error *err)
                      errno_text(code, text, sizeof(text)), hint);
 }
 
-int overlay_mount(const struct overlay *o, struct error *err)
+/* Where the kernel refuses an ordinary user, for the reason in `err`. */
+static int mount_otherwise(const struct overlay *o, struct error *err)
 {
-    if (is_mount_root(o->merged))
-        return 0;
-    if (!o->upper && strv_length(o->layers) < 2)
-        return error_set(err, EINVAL, "cannot mount an overlay at %s: a single read-only layer",
-                         o->merged);
+    struct error why = {0};
+    int r = fuse_overlayfs_mount(o, &why);
+    if (r >= 0 || !err)
+        return r;
+    _cleanup_free_ char *refusal = xstrdup(err->text);
+    return error_set(err, err->code, "%s; %s", refusal, why.text);
+}
+
+static int mount_by_kernel(const struct overlay *o, struct error *err)
+{
     _cleanup_(directories_close) struct directories layers = {0}, own = {0};
     char *upper_and_work[] = {(char *)o->upper, (char *)o->work, NULL};
     int r = directories_open(o->layers, &layers, err);
@@ -174,6 +181,44 @@ int overlay_mount(const struct overlay *o, struct error *err)
     if (r < 0)
         r = mount_old(o, &layers, &own);
     return r < 0 ? explain(o, -r, err) : 0;
+}
+
+int overlay_mount(const struct overlay *o, struct error *err)
+{
+    if (is_mount_root(o->merged))
+        return 0;
+    if (!o->upper && strv_length(o->layers) < 2)
+        return error_set(err, EINVAL, "cannot mount an overlay at %s: a single read-only layer",
+                         o->merged);
+    if (o->upper && fuse_overlayfs_made(o->upper)) /* the kernel would not know its marks */
+        return fuse_overlayfs_mount(o, err);
+    int r = mount_by_kernel(o, err);
+    return r < 0 && o->userxattr ? mount_otherwise(o, err) : r;
+}
+
+int overlay_probe(struct store *s, struct error *err)
+{
+    static const char *const names[] = {"lower", "upper", "work", "merged"};
+    _cleanup_temp_dir_ char *dir = NULL;
+    char *paths[ARRAY_LEN(names)] = {NULL};
+    int r = store_temp_dir(s, "probe", &dir, err);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(names); i++) {
+        paths[i] = path_join(dir, names[i]);
+        r = mkdir_parents(paths[i], 0700, err);
+    }
+    char *layers[] = {paths[0], NULL};
+    struct overlay o = {.layers = layers,
+                        .upper = paths[1],
+                        .work = paths[2],
+                        .merged = paths[3],
+                        .userxattr = s->rootless};
+    if (r == 0)
+        r = mount_by_kernel(&o, err);
+    if (r == 0)
+        r = overlay_unmount(o.merged, err);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        free(paths[i]);
+    return r;
 }
 
 int overlay_unmount(const char *merged, struct error *err)

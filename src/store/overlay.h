@@ -20,8 +20,11 @@ struct overlay {
     bool userxattr;  /* marks in user.overlay.*: for mounts of ordinary users */
 };
 
-/* Mounts, unless something is mounted there already. Any number of layers. */
+/* Mounts, unless something is mounted there already. Any number of layers. Where the kernel refuses
+ * an ordinary user fuse-overlayfs does it. */
 int overlay_mount(const struct overlay *o, struct error *err);
+/* Does the kernel mount overlays for us in this store? Tries it. 0, or the error that says why. */
+int overlay_probe(struct store *s, struct error *err);
 /* Unmounts everything stacked on that path (lazily where it is busy); not mounted is success. */
 int overlay_unmount(const char *merged, struct error *err);
 /* How many mounts are on top of each other there in our mount namespace. */

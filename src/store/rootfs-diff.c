@@ -12,12 +12,14 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "store/fuse-overlayfs.h"
 #include "store/overlay.h"
 
 /* One comparison. Directories of layers are named by path: only fds of the upper directory are
  * kept open while descending, whatever the number of layers. */
 struct comparison {
     const char *opaque_xattr;
+    bool fuse; /* the upper layer was written by fuse-overlayfs */
     struct changes *changes;
     struct error *err;
 };
@@ -58,6 +60,8 @@ static bool is_opaque(const struct comparison *c, const char *path)
 static bool is_opaque_fd(const struct comparison *c, int fd)
 {
     char value;
+    if (c->fuse && fuse_overlayfs_is_opaque(fd))
+        return true;
     return fgetxattr(fd, c->opaque_xattr, &value, 1) == 1 && value == 'y';
 }
 
@@ -157,9 +161,23 @@ static int descend(struct comparison *c, const struct place *p, const char *name
     return compare_directory(c, &child);
 }
 
+static void add_deleted(struct comparison *c, const struct place *p, const char *name)
+{
+    mode_t was = look_below(c, p->below, name, NULL);
+    _cleanup_free_ char *path = xasprintf("%s/%s", p->path, name);
+    if (was)
+        add_change(c, path, CHANGE_DELETED, was);
+}
+
 static int compare_entry(struct comparison *c, const struct place *p, const char *name)
 {
     struct stat st;
+    const char *hides = NULL;
+    if (c->fuse && fuse_overlayfs_is_mark(name, &hides)) {
+        if (hides && !p->opaque)
+            add_deleted(c, p, hides);
+        return 0;
+    }
     if (fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : error_errno(c->err, errno, "cannot look at %s", name);
     _cleanup_strv_ char **below = NULL;
@@ -206,6 +224,7 @@ int rootfs_diff_find(const char *upper, char *const *layers, bool userxattr, str
         strv_add(&below, layers[i - 1]);
     struct comparison c = {
         .opaque_xattr = userxattr ? "user.overlay.opaque" : "trusted.overlay.opaque",
+        .fuse = fuse_overlayfs_made(upper),
         .changes = &found,
         .err = err,
     };
@@ -243,19 +262,29 @@ static bool is_skipped(const char *path, char *const *skip)
     return false;
 }
 
+struct choice {
+    char *const *skip;
+    bool fuse;
+};
+
 static enum pack_verdict choose(void *context, const char *path, const struct stat *st,
                                 struct tar_entry *e)
 {
+    const struct choice *choice = context;
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ignored;
     _cleanup_free_ char *absolute = xasprintf("/%s", path);
-    return is_whiteout(st) || is_skipped(absolute, context) ? PACK_SKIP : PACK_TAKE;
+    bool skip = is_whiteout(st) || is_skipped(absolute, choice->skip) ||
+                (choice->fuse && fuse_overlayfs_is_mark(name, &ignored));
+    return skip ? PACK_SKIP : PACK_TAKE;
 }
 
 int rootfs_diff_pack(int upper_fd, char *const *skip, struct pack **ret, struct error *err)
 {
+    struct choice choice = {.skip = skip, .fuse = fuse_overlayfs_made_at(upper_fd)};
     struct pack_options options = {
         .flags = PACK_NO_OVERLAY_XATTRS | PACK_ROOT,
         .filter = choose,
-        .context = (void *)skip,
+        .context = &choice,
     };
     return pack_scan(upper_fd, &options, ret, err);
 }

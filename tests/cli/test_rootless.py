@@ -12,7 +12,7 @@ import tarfile
 import time
 
 from harness.case import Failed, Result, Skip, check, contains, equal, matches
-from harness.user import User, open_tun
+from harness.user import User, open_device
 
 NAME = f"firn-{os.getpid()}"
 LOOP = "i=0; while true; do echo $i; i=$((i+1)); sleep 0.05; done"
@@ -223,9 +223,42 @@ def test_delegated_cgroups(t):
         equal(user.groups(), [])
 
 
+def test_where_the_kernel_refuses_overlays(t):
+    """On an overlay there is none of the kernel's, but there is fuse-overlayfs."""
+    if not shutil.which("fuse-overlayfs") or not os.path.exists("/dev/fuse"):
+        raise Skip("fuse-overlayfs is not installed, or there is no /dev/fuse")
+    work = ("rm /etc/group; rm -r /tmp; mkdir /tmp; echo new >/tmp/f; echo x >>/etc/passwd; "
+            "chown 5:6 /etc/passwd; mkdir -p /a/b; " + LOOP)
+    looks = "ls -a / /tmp /etc /a; stat -c %u:%g /etc/passwd; cat /tmp/f"
+    with open_device("/dev/fuse"), Account(t, NAME) as user:
+        user.run("mkdir", "-p", "o/low", "o/up", "o/work", "o/store")
+        user.firn("unshare", "mount", "-t", "overlay", "overlay", "-o",
+                  "lowerdir=o/low,upperdir=o/up,workdir=o/work,userxattr", "o/store")
+        there = ("--root", f"{user.home}/o/store/root", "--runroot", f"{user.home}/o/run")
+        user.firn(*there, "import", "-q", "-c", 'CMD ["sh"]', "busybox.tar", "busybox")
+        user.firn(*there, "run", "-d", "--name", "c", "busybox", "sh", "-c", work)
+        t.wait_for("a count", lambda: len(user.firn(*there, "logs", "c").lines) > 2)
+        contains(user.firn("unshare", "cat", "/proc/self/mountinfo").out, "fuse-overlayfs")
+        seen = user.firn(*there, "exec", "c", "sh", "-c", looks).out
+        changes = user.firn(*there, "diff", "c").lines
+        for line in ("D /etc/group", "C /etc/passwd", "A /a/b", "A /tmp/f"):
+            contains(changes, line)
+        equal([c for c in changes if ".wh." in c], [])
+        user.firn(*there, "container", "checkpoint", "c")
+        user.firn(*there, "container", "restore", "c")
+        equal(user.firn(*there, "exec", "c", "sh", "-c", looks).out, seen)
+        user.firn(*there, "container", "checkpoint", "-e", "c.tar", "c")
+        user.firn(*there, "rm", "c")
+        user.firn(*there, "container", "restore", "-i", "c.tar")
+        equal(user.firn(*there, "exec", "c", "sh", "-c", looks).out, seen)
+        user.firn(*there, "rm", "-f", "-t", "0", "c")
+        check("fuse-overlayfs" not in user.firn("unshare", "cat", "/proc/self/mountinfo").out,
+              "a mount stayed")
+
+
 def test_networks_fit_who_restores(t):
     port = "127.0.0.1:18099"
-    with open_tun(), Account(t, NAME) as user:
+    with open_device("/dev/net/tun"), Account(t, NAME) as user:
         t.firn("run", "-d", "--name", "c", "-p", f"{port}:80", "busybox", "sh", "-c", LOOP)
         t.firn("container", "checkpoint", "-e", t.path("c.tar"), "c")
         t.firn("rm", "c")

@@ -99,9 +99,8 @@ def copy_build(build, program, to):
 
 
 @contextlib.contextmanager
-def open_tun():
-    """/dev/net/tun as udev makes it, for the time of the tests."""
-    path = "/dev/net/tun"
+def open_device(path):
+    """/dev/net/tun or /dev/fuse as udev makes it, for the time of the tests."""
     before = os.stat(path).st_mode & 0o777 if os.path.exists(path) else None
     try:
         if before is not None:
@@ -125,7 +124,7 @@ def run_tests(options, program):
         copy_build(options.build, program, place)
         with open(results, "w", encoding="utf-8"):
             os.chmod(results, 0o666)
-        with open_tun(), User(f"firn-test-{os.getpid()}") as user:
+        with open_device("/dev/net/tun"), User(f"firn-test-{os.getpid()}") as user:
             code = user.run(f"{place}/build/firn", "unshare", f"{place}/tests/run",
                             "--build", f"{place}/build", "--results", results,
                             "--prefix", options.prefix or "user/", "--jobs", str(options.jobs),
