@@ -20,6 +20,7 @@
 #include "engine/host.h"
 #include "engine/images.h"
 #include "engine/ipc.h"
+#include "engine/landlock.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/sharing.h"
@@ -180,6 +181,7 @@ static const struct dump_step judging[] = {
     {"find what processes share", dump_find_sharing, ALWAYS},
     {"refuse namespaces made inside", dump_check_namespaces, ALWAYS},
     {"look at every process", look, IF_COMPLETE},
+    {"refuse Landlock domains", dump_check_landlock, IF_COMPLETE},
     {"settle pipes that lead outside", pipe_settle_outside, IF_COMPLETE},
     {"settle terminals that lead outside", terminal_settle_outside, IF_COMPLETE},
     {"refuse sockets that lead outside", unix_sockets_settle, IF_COMPLETE},

@@ -141,6 +141,10 @@ static const struct {
     {SYS_personality, "personality"},
     {SYS_membarrier, "membarrier"},
     {SYS_keyctl, "keyctl"},
+    {SYS_clone3, "clone3"},
+    {SYS_wait4, "wait4"},
+    {SYS_landlock_create_ruleset, "landlock_create_ruleset"},
+    {SYS_landlock_restrict_self, "landlock_restrict_self"},
 };
 
 /* A refused call is an error like any other; these are the end of the process, or of ours. */

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "engine/kernel.h"
-#include "engine/stage.h"
+#include "engine/visit.h"
 
 /* A twin costs about as much as writing this much. */
 #define WORTH_A_TWIN (64u)   /* pages */
@@ -71,30 +71,9 @@ int twins_choose(struct dump *d, struct error *err)
     return 0;
 }
 
-/* ---- a process does something for us ---- */
-
-static int visit(struct task *t, int (*what)(struct task *, struct batch *, struct error *),
-                 struct error *err)
-{
-    struct puppet *p = &t->threads[0].puppet;
-    _cleanup_free_ struct batch *b = xmalloc(sizeof(*b));
-    int r = puppet_borrow(p, err);
-    if (r == 0)
-        r = stage_raise(p, t->vdso_end, t->thread_count == 1, err);
-    if (r == 0) {
-        batch_start(b, p);
-        r = what(t, b, err);
-        batch_free(b);
-    }
-    struct error second;
-    int strike = p->borrowed ? stage_strike(p, r == 0 ? err : &second) : 0;
-    int back = puppet_return(p, r == 0 && strike == 0 ? err : &second);
-    return r < 0 ? r : strike < 0 ? strike : back;
-}
-
 /* With a stack that leads nowhere: should we die before the kernel knows that the twin dies with
  * us, the twin stumbles over it. */
-static int bear(struct task *t, struct batch *b, struct error *err)
+static int bear(struct task *t, struct batch *b, void *, struct error *err)
 {
     struct clone_args args = {.stack = 16, .stack_size = 16};
     size_t births = 0;
@@ -119,7 +98,7 @@ int twins_make(struct dump *d, struct error *err)
         struct error why = {0};
         if (!t->wants_twin)
             continue;
-        if (visit(t, bear, &why) == 0) {
+        if (task_visit(t, bear, NULL, &why) == 0) {
             d->stats.twins++;
             continue;
         }
@@ -137,7 +116,7 @@ int twins_make(struct dump *d, struct error *err)
 
 /* ---- the end ---- */
 
-static int bury(struct task *t, struct batch *b, struct error *err)
+static int bury(struct task *t, struct batch *b, void *, struct error *err)
 {
     batch_try(b, SYS_wait4, (uint64_t)t->twin_vpid, 0, __WCLONE | WNOHANG, 0);
     return batch_run(b, err);
@@ -160,7 +139,7 @@ static void take_away(struct dump *d, struct task *t)
     t->twin = 0;
     if (!is_there(t) || (d->ended && freeze_thread(&d->freezer, tid, STOP_US) < 0))
         return;
-    visit(t, bury, NULL);
+    task_visit(t, bury, NULL, NULL);
     if (d->ended)
         ptrace(PTRACE_DETACH, tid, 0, 0);
 }

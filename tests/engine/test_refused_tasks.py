@@ -14,6 +14,7 @@ STATES = {
     "pid": "process 3 (refused-tasks) of container guest has a pid namespace of its own",
     "time": "process 2 (refused-tasks) of container guest has a time namespace for its children",
     "dispatch": "process 2 (refused-tasks) of container guest has its system calls dispatched",
+    "landlock": "process 2 (refused-tasks) of container guest has restricted itself by Landlock",
     "session-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
                    "its session keyring",
     "process-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '

@@ -1,6 +1,7 @@
 /* Has a child, or a thread, in a state that a checkpoint cannot keep; the argument says which. The
  * checkpoint must be refused, and this program must not notice. */
 #include <linux/keyctl.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -77,6 +78,18 @@ static int be_strict(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
 }
 
+/* It may not make sockets in any directory. */
+static int restrict_self(void)
+{
+    struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_SOCK};
+    int fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+    if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -1;
+    int r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
+    close(fd);
+    return r;
+}
+
 static int add_key(int ring)
 {
     return (int)syscall(SYS_add_key, "user", "firn:guest", "secret", 6, ring);
@@ -132,6 +145,7 @@ static const struct {
     {"time", unshare_time, 0, 0},
     {"dispatch", dispatch, 0, 0},
     {"strict", be_strict, 0, 0},
+    {"landlock", restrict_self, 0, 0},
     {"session-key", hold_session_key, 0, 0},
     {"process-key", hold_process_key, 0, 0},
     {"thread-key", hold_thread_key, 0, 0},
