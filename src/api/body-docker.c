@@ -45,7 +45,7 @@ static int set_ports(struct body *b, const struct json *v, struct error *err)
                       has_port || has_ip ? ":" : "", js_iter_key(it));
         }
     }
-    return js_is_object(v) ? 0 : body_wrong("PortBindings", err);
+    return 0;
 }
 
 static int set_exposed(struct body *b, const struct json *v, struct error *err)
@@ -54,7 +54,7 @@ static int set_exposed(struct body *b, const struct json *v, struct error *err)
     {
         strv_add(&b->create.expose, js_iter_key(it));
     }
-    return js_is_object(v) ? 0 : body_wrong("ExposedPorts", err);
+    return 0;
 }
 
 /* {"EndpointsConfig": {"n": {"Aliases": [..], "IPAMConfig": {"IPv4Address": ""}}}} */
@@ -81,8 +81,6 @@ static int set_endpoints(struct body *b, const struct json *v, struct error *err
 /* The keys of an object: {"/data": {}}. */
 static int set_image_volumes(struct body *b, const struct json *v, struct error *err)
 {
-    if (!js_is_object(v))
-        return body_wrong("Volumes", err);
     JSON_FOREACH_KEY((struct json *)v, it)
     {
         strv_add(&b->create.volumes, js_iter_key(it));
@@ -121,7 +119,7 @@ static int set_tmpfs(struct body *b, const struct json *v, struct error *err)
         strv_addf(&b->create.tmpfs, "%s%s%s", js_iter_key(it), options && *options ? ":" : "",
                   options ? options : "");
     }
-    return js_is_object(v) ? 0 : body_wrong("Tmpfs", err);
+    return 0;
 }
 
 static int set_cpus(struct body *b, const struct json *v, struct error *err)
@@ -168,7 +166,7 @@ static int set_restart(struct body *b, const struct json *v, struct error *err)
     const char *name = js_get_string(v, "Name");
     if (name && *name && !string_equal(name, "no"))
         b->create.restart = body_text(b, "%s", name);
-    return js_is_object(v) ? 0 : body_wrong("RestartPolicy", err);
+    return 0;
 }
 
 static int set_log(struct body *b, const struct json *v, struct error *err)
@@ -206,7 +204,7 @@ static const struct body_field host_config[] = {
     {"CpuShares", BODY_STRING, BODY_FIELD(cpu_shares)},
     {"CpusetCpus", BODY_STRING, BODY_FIELD(cpuset_cpus)},
     {"CpusetMems", BODY_STRING, BODY_FIELD(cpuset_mems)},
-    {"Devices", BODY_CUSTOM, .set = set_devices},
+    {"Devices", BODY_LIST, .set = set_devices},
     {"Dns", BODY_STRINGS, BODY_FIELD(dns)},
     {"DnsOptions", BODY_STRINGS, BODY_FIELD(dns_options)},
     {"DnsSearch", BODY_STRINGS, BODY_FIELD(dns_search)},
@@ -214,28 +212,28 @@ static const struct body_field host_config[] = {
     {"GroupAdd", BODY_STRINGS, BODY_FIELD(group_add)},
     {"Init", BODY_BOOL, BODY_FIELD(init)},
     {"IpcMode", BODY_STRING, BODY_FIELD(ipc)},
-    {"LogConfig", BODY_CUSTOM, .set = set_log},
+    {"LogConfig", BODY_OBJECT, .set = set_log},
     {"Memory", BODY_STRING, BODY_FIELD(memory)},
     {"MemoryReservation", BODY_STRING, BODY_FIELD(memory_reservation)},
     {"MemorySwap", BODY_STRING, BODY_FIELD(memory_swap)},
     {"MemorySwappiness", BODY_CUSTOM, .set = check_swappiness},
-    {"Mounts", BODY_CUSTOM, .set = set_mounts},
+    {"Mounts", BODY_LIST, .set = set_mounts},
     {"NanoCpus", BODY_CUSTOM, .set = set_cpus},
     {"NetworkMode", BODY_CUSTOM, .set = set_network},
     {"OomScoreAdj", BODY_STRING, BODY_FIELD(oom_score_adj)},
     {"PidMode", BODY_STRING, BODY_FIELD(pid)},
     {"PidsLimit", BODY_STRING, BODY_FIELD(pids_limit)},
-    {"PortBindings", BODY_CUSTOM, .set = set_ports},
+    {"PortBindings", BODY_OBJECT, .set = set_ports},
     {"Privileged", BODY_BOOL, BODY_FIELD(privileged)},
     {"PublishAllPorts", BODY_BOOL, BODY_FIELD(publish_all)},
     {"ReadonlyRootfs", BODY_BOOL, BODY_FIELD(read_only)},
-    {"RestartPolicy", BODY_CUSTOM, .set = set_restart},
+    {"RestartPolicy", BODY_OBJECT, .set = set_restart},
     {"SecurityOpt", BODY_STRINGS, BODY_FIELD(security_opts)},
     {"ShmSize", BODY_STRING, BODY_FIELD(shm_size)},
     {"Sysctls", BODY_MAP, BODY_FIELD(sysctls)},
-    {"Tmpfs", BODY_CUSTOM, .set = set_tmpfs},
+    {"Tmpfs", BODY_OBJECT, .set = set_tmpfs},
     {"UTSMode", BODY_STRING, BODY_FIELD(uts)},
-    {"Ulimits", BODY_CUSTOM, .set = set_ulimits},
+    {"Ulimits", BODY_LIST, .set = set_ulimits},
     {"UsernsMode", BODY_STRING, BODY_FIELD(userns)},
     {0},
 };
@@ -247,20 +245,20 @@ const struct body_field body_docker[] = {
     {"Cmd", BODY_STRINGS, BODY_FIELD(command)},
     {"Entrypoint", BODY_CUSTOM, .set = set_entrypoint},
     {"Env", BODY_STRINGS, BODY_FIELD(env)},
-    {"ExposedPorts", BODY_CUSTOM, .set = set_exposed},
+    {"ExposedPorts", BODY_OBJECT, .set = set_exposed},
     {"HostConfig", BODY_TABLE, .table = host_config},
     {"Hostname", BODY_STRING, BODY_FIELD(hostname)},
     {"Image", BODY_STRING, BODY_FIELD(image)},
     {"Labels", BODY_MAP, BODY_FIELD(labels)},
     {"MacAddress", BODY_STRING, BODY_FIELD(mac_address)},
-    {"NetworkingConfig", BODY_CUSTOM, .set = set_endpoints},
+    {"NetworkingConfig", BODY_OBJECT, .set = set_endpoints},
     {"OpenStdin", BODY_BOOL, BODY_FIELD(interactive)},
     {"StdinOnce", BODY_IGNORED},
     {"StopSignal", BODY_STRING, BODY_FIELD(stop_signal)},
     {"StopTimeout", BODY_STRING, BODY_FIELD(stop_timeout)},
     {"Tty", BODY_BOOL, BODY_FIELD(tty)},
     {"User", BODY_STRING, BODY_FIELD(user)},
-    {"Volumes", BODY_CUSTOM, .set = set_image_volumes},
+    {"Volumes", BODY_OBJECT, .set = set_image_volumes},
     {"WorkingDir", BODY_STRING, BODY_FIELD(workdir)},
     {0},
 };

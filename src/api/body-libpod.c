@@ -10,8 +10,6 @@
 /* ["sh", "-c"] as the command line would have it. */
 static int set_entrypoint(struct body *b, const struct json *v, struct error *err)
 {
-    if (!js_is_array(v))
-        return body_wrong("entrypoint", err);
     char *text = js_dump(v, 0);
     strv_take(&b->texts, text);
     b->create.entrypoint = text;
@@ -33,7 +31,7 @@ static const char *namespace_text(struct body *b, const struct json *v)
     static int set_##name(struct body *b, const struct json *v, struct error *err)                 \
     {                                                                                              \
         b->create.name = namespace_text(b, v);                                                     \
-        return js_is_object(v) ? 0 : body_wrong(#name "ns", err);                                  \
+        return 0;                                                                                  \
     }
 NAMESPACE(pid)
 NAMESPACE(ipc)
@@ -46,14 +44,12 @@ static int set_network(struct body *b, const struct json *v, struct error *err)
     const char *text = namespace_text(b, v);
     if (text && !b->create.networks)
         strv_add(&b->create.networks, text);
-    return js_is_object(v) ? 0 : body_wrong("netns", err);
+    return 0;
 }
 
 /* {"n": {"static_ips": [..], "static_mac": "", "aliases": [..]}} */
 static int set_networks(struct body *b, const struct json *v, struct error *err)
 {
-    if (!js_is_object(v))
-        return body_wrong("Networks", err);
     /* The mode "bridge" only says that there are some. */
     if (b->create.networks && string_equal(b->create.networks[0], "bridge")) {
         strv_free(b->create.networks);
@@ -115,7 +111,7 @@ static int set_expose(struct body *b, const struct json *v, struct error *err)
         const char *protocol = js_text(js_iter_value(it));
         strv_addf(&b->create.expose, "%s/%s", js_iter_key(it), protocol ? protocol : "tcp");
     }
-    return js_is_object(v) ? 0 : body_wrong("expose", err);
+    return 0;
 }
 
 /* The client sends what the user's id maps would be also when he has asked for none. */
@@ -309,48 +305,48 @@ static const struct body_field resources[] = {
 };
 
 const struct body_field body_libpod[] = {
-    {"Networks", BODY_CUSTOM, .set = set_networks},
+    {"Networks", BODY_OBJECT, .set = set_networks},
     {"annotations", BODY_MAP, BODY_FIELD(annotations)},
     {"cap_add", BODY_STRINGS, BODY_FIELD(cap_add)},
     {"cap_drop", BODY_STRINGS, BODY_FIELD(cap_drop)},
     {"cgroup_parent", BODY_STRING, BODY_FIELD(cgroup_parent)},
-    {"cgroupns", BODY_CUSTOM, .set = set_cgroupns},
+    {"cgroupns", BODY_OBJECT, .set = set_cgroupns},
     {"cgroups_mode", BODY_STRING, BODY_FIELD(cgroups)},
     {"command", BODY_STRINGS, BODY_FIELD(command)},
     {"containerCreateCommand", BODY_STRINGS, BODY_FIELD(create_command)},
-    {"devices", BODY_CUSTOM, .set = set_devices},
+    {"devices", BODY_LIST, .set = set_devices},
     {"dns_option", BODY_STRINGS, BODY_FIELD(dns_options)},
     {"dns_search", BODY_STRINGS, BODY_FIELD(dns_search)},
     {"dns_server", BODY_STRINGS, BODY_FIELD(dns)},
-    {"entrypoint", BODY_CUSTOM, .set = set_entrypoint},
+    {"entrypoint", BODY_LIST, .set = set_entrypoint},
     {"env", BODY_MAP, BODY_FIELD(env)},
     {"env_host", BODY_BOOL, BODY_FIELD(env_host)},
-    {"expose", BODY_CUSTOM, .set = set_expose},
+    {"expose", BODY_OBJECT, .set = set_expose},
     {"groups", BODY_STRINGS, BODY_FIELD(group_add)},
-    {"host_device_list", BODY_CUSTOM, .set = set_devices},
+    {"host_device_list", BODY_LIST, .set = set_devices},
     {"hostadd", BODY_STRINGS, BODY_FIELD(add_hosts)},
     {"hostname", BODY_STRING, BODY_FIELD(hostname)},
     {"httpproxy", BODY_IGNORED},
-    {"idmappings", BODY_CUSTOM, .set = check_id_maps},
+    {"idmappings", BODY_OBJECT, .set = check_id_maps},
     {"image", BODY_STRING, BODY_FIELD(image)},
     {"image_volume_mode", BODY_CUSTOM, .set = check_image_volumes},
     {"init", BODY_BOOL, BODY_FIELD(init)},
     {"init_path", BODY_STRING, BODY_FIELD(init_path)},
-    {"ipcns", BODY_CUSTOM, .set = set_ipc},
+    {"ipcns", BODY_OBJECT, .set = set_ipc},
     {"labels", BODY_MAP, BODY_FIELD(labels)},
-    {"log_configuration", BODY_CUSTOM, .set = set_log},
+    {"log_configuration", BODY_OBJECT, .set = set_log},
     {"manage_password", BODY_IGNORED},
-    {"mask", BODY_CUSTOM, .set = set_mask},
-    {"mounts", BODY_CUSTOM, .set = set_mounts},
+    {"mask", BODY_LIST, .set = set_mask},
+    {"mounts", BODY_LIST, .set = set_mounts},
     {"name", BODY_STRING, BODY_FIELD(name)},
-    {"netns", BODY_CUSTOM, .set = set_network},
+    {"netns", BODY_OBJECT, .set = set_network},
     {"no_new_privileges", BODY_CUSTOM, .set = set_no_new_privileges},
     {"oom_score_adj", BODY_STRING, BODY_FIELD(oom_score_adj)},
-    {"pidns", BODY_CUSTOM, .set = set_pid},
-    {"portmappings", BODY_CUSTOM, .set = set_ports},
+    {"pidns", BODY_OBJECT, .set = set_pid},
+    {"portmappings", BODY_LIST, .set = set_ports},
     {"privileged", BODY_BOOL, BODY_FIELD(privileged)},
     {"publish_image_ports", BODY_BOOL, BODY_FIELD(publish_all)},
-    {"r_limits", BODY_CUSTOM, .set = set_limits},
+    {"r_limits", BODY_LIST, .set = set_limits},
     {"raw_image_name", BODY_IGNORED},
     {"read_only_filesystem", BODY_BOOL, BODY_FIELD(read_only)},
     {"remove", BODY_BOOL, BODY_FIELD(remove)},
@@ -368,14 +364,14 @@ const struct body_field body_libpod[] = {
     {"terminal", BODY_BOOL, BODY_FIELD(tty)},
     {"timezone", BODY_STRING, BODY_FIELD(timezone)},
     {"umask", BODY_STRING, BODY_FIELD(umask)},
-    {"unmask", BODY_CUSTOM, .set = set_unmask},
+    {"unmask", BODY_LIST, .set = set_unmask},
     {"unsetenv", BODY_STRINGS, BODY_FIELD(unset_env)},
     {"unsetenvall", BODY_BOOL, BODY_FIELD(unset_env_all)},
     {"use_image_hosts", BODY_BOOL, BODY_FIELD(no_hosts)},
     {"user", BODY_STRING, BODY_FIELD(user)},
-    {"userns", BODY_CUSTOM, .set = set_userns},
-    {"utsns", BODY_CUSTOM, .set = set_uts},
-    {"volumes", BODY_CUSTOM, .set = set_volumes},
+    {"userns", BODY_OBJECT, .set = set_userns},
+    {"utsns", BODY_OBJECT, .set = set_uts},
+    {"volumes", BODY_LIST, .set = set_volumes},
     {"volatile", BODY_IGNORED}, /* of the writable layer: how it is synced */
     {"work_dir", BODY_STRING, BODY_FIELD(workdir)},
     {0},

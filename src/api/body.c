@@ -131,6 +131,10 @@ static int set_field(struct body *b, const struct body_field *f, const struct js
         return set_map(b, f, v, err);
     case BODY_TABLE:
         return body_read(b, f->table, v, err);
+    case BODY_LIST:
+        return js_is_array(v) ? f->set(b, v, err) : body_wrong(f->key, err);
+    case BODY_OBJECT:
+        return js_is_object(v) ? f->set(b, v, err) : body_wrong(f->key, err);
     case BODY_CUSTOM:
         return f->set(b, v, err);
     case BODY_IGNORED:

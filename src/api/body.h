@@ -23,6 +23,8 @@ enum body_type {
     BODY_MAP,     /* char **: {"k": "v"} as "k=v" */
     BODY_TABLE,   /* an object: `table` */
     BODY_CUSTOM,  /* `set` */
+    BODY_LIST,    /* likewise, of an array */
+    BODY_OBJECT,  /* likewise, of an object */
     BODY_IGNORED, /* says nothing about the container */
 };
 

@@ -395,7 +395,8 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header_line, x);
     x->body_kind = h->head(h->context, &x->request);
     const char *length = request_header(&x->request, "Content-Length");
-    if (x->body_kind == HTTP_BODY_TEXT && length && strtoull(length, NULL, 10) > HTTP_TEXT_MAX)
+    /* A client that is still sending may not see the answer: what is not absurd is heard out. */
+    if (x->body_kind == HTTP_BODY_TEXT && length && strtoull(length, NULL, 10) > DISCARD_MAX)
         answer_error(x, 413, "the body of the request is too large");
     else if (x->body_kind == HTTP_BODY_STREAM)
         start_work(x);
