@@ -9,6 +9,14 @@
 #include "base/io.h"
 #include "base/spawn.h"
 
+void shield_us(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    setsid();
+}
+
 int shield(int (*run)(void *context, struct error *err), void *context, struct error *err)
 {
     int ends[2];
@@ -18,9 +26,7 @@ int shield(int (*run)(void *context, struct error *err), void *context, struct e
     _cleanup_close_ int report = ends[0], answer = ends[1];
     pid_t id = fork();
     if (id == 0) {
-        sigset_t all;
-        sigfillset(&all);
-        sigprocmask(SIG_BLOCK, &all, NULL);
+        shield_us();
         run(context, &e);
         _exit(write_full(answer, &e, sizeof(e)) < 0);
     }

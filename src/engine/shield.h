@@ -6,3 +6,5 @@
 
 /* Calls `run` in such a child, which has copies of our descriptors, and waits for its end. */
 int shield(int (*run)(void *context, struct error *err), void *context, struct error *err);
+/* For a child that is there already: signals do not end it, nor what ends our session or group. */
+void shield_us(void);

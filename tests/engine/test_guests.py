@@ -5,6 +5,8 @@ import contextlib
 import glob
 import os
 import re
+import signal
+import time
 
 from harness.case import Failed, Skip, check
 
@@ -117,3 +119,28 @@ for source in sorted(glob.glob(os.path.join(HERE, "../guests/*.c"))):
     GUEST = os.path.basename(source)[:-2]
     if GUEST not in OTHERS:
         globals()["test_" + GUEST.replace("-", "_")] = make_test(GUEST)
+
+
+def kill_often(t, guest, times=8):
+    """What a checkpoint must take out to look at it is put back even if firn is killed."""
+    start(t, guest)
+    begin = time.monotonic()
+    t.firn("container", "checkpoint", "--leave-running", "guest")
+    whole = time.monotonic() - begin
+    ask(t, 1)
+    for n in range(times):
+        process = t.start("container", "checkpoint", "--leave-running", "guest",
+                          start_new_session=True)
+        time.sleep(whole * (n + 1) / (times + 1))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(0.05)
+        ask(t, n + 2)
+
+
+def test_messages_survive_a_killed_firn(t):
+    kill_often(t, "mqueue")
+
+
+def test_data_in_terminals_survive_a_killed_firn(t):
+    kill_often(t, "terminal-data")

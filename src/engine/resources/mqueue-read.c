@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 #include "engine/fdinfo.h"
 #include "engine/ipc.h"
 #include "engine/resources/mqueue.h"
+#include "engine/shield.h"
 
 struct look {
     const struct mqueue *known;
@@ -149,9 +149,7 @@ static int look_at_unlinked(struct look *l)
 /* In the child. */
 static int look(void *context, struct error *err)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
+    shield_us();
     int r = look_at_named(context);
     if (r == 0)
         r = look_at_unlinked(context);
