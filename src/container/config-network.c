@@ -14,6 +14,7 @@
 #include "base/strv.h"
 #include "base/subnet.h"
 #include "container/config-network.h"
+#include "container/config.h"
 #include "container/containers-conf.h"
 #include "container/firn.h"
 #include "container/netavark.h"
@@ -39,19 +40,27 @@ static int choose_helper(const struct containers_conf *conf, const char **ret, s
                      "slirp4netns), or use --network host or none");
 }
 
+/* A file that cannot be read is no reason not to run anything. */
+static void load_conf(const struct firn *firn, struct containers_conf *ret)
+{
+    struct error why = {0};
+    if (containers_conf_load(ret, &why) < 0)
+        firn_warn(firn, "containers.conf is ignored: %s", why.text);
+}
+
 int config_private_mode(const struct firn *firn, const char **ret, struct error *err)
 {
     _cleanup_containers_conf_ struct containers_conf conf = {0};
-    int r = containers_conf_load(&conf, err);
-    if (r == 0 && firn->rootless)
+    load_conf(firn, &conf);
+    if (firn->rootless)
         return choose_helper(&conf, ret, err);
     _cleanup_free_ char *netavark = netavark_find();
-    if (r == 0 && !netavark)
+    if (!netavark)
         return error_set(err, ENOENT,
                          "a private network needs netavark: install the package netavark, or use "
                          "--network host or none");
     *ret = "bridge";
-    return r;
+    return 0;
 }
 
 static bool needs_private(const struct create_options *o)
@@ -67,22 +76,32 @@ static int default_word(const struct draft *d, char **ret, struct error *err)
         *ret = xstrdup("private");
         return 0;
     }
-    int r = containers_conf_load(&conf, err);
-    *ret = r < 0 ? NULL : xstrdup(conf.netns && *conf.netns ? conf.netns : "host");
-    return r;
+    load_conf(d->firn, &conf);
+    *ret = xstrdup(conf.netns && *conf.netns ? conf.netns : "host");
+    return 0;
 }
 
 /* ---- bridges ---- */
 
-static int check_mac(const char *mac, struct error *err)
+bool config_is_mac(const char *mac)
 {
     unsigned b[6];
     int used = 0;
-    if (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used) ==
-            6 &&
-        !mac[used] && used == 17 && !(b[0] & 1))
-        return 0;
-    return error_kind_set(err, ERROR_USAGE, "address %s: invalid MAC address", mac);
+    return sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+                  &used) == 6 &&
+           !mac[used] && used == 17 && !(b[0] & 1);
+}
+
+/* What the kernel takes for an interface, without what has a meaning elsewhere. */
+bool config_is_interface(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 0 && length < 16 && config_check_name(name, NULL) == 0;
+}
+
+static int refuse_option(const char *what, const char *value, struct error *err)
+{
+    return error_kind_set(err, ERROR_USAGE, "\"%s\" is no valid %s", value, what);
 }
 
 static int check_address(const char *ip, const struct network *n, struct error *err)
@@ -107,13 +126,18 @@ static int set_option(struct json *o, const struct network *n, const char *key, 
         r = check_address(value, n, err);
         js_set(o, "static_ips", js_strings((char *const[]){(char *)value, NULL}));
     } else if (strcmp(key, "mac") == 0) {
-        r = check_mac(value, err);
+        if (!config_is_mac(value))
+            return error_kind_set(err, ERROR_USAGE, "address %s: invalid MAC address", value);
         js_set(o, "static_mac", js_string(value));
     } else if (strcmp(key, "alias") == 0) {
+        if (config_check_name(value, NULL) < 0)
+            return refuse_option("alias", value, err);
         if (!js_get(o, "aliases"))
             js_set(o, "aliases", js_array());
         js_push(js_get(o, "aliases"), js_string(value));
     } else if (strcmp(key, "interface_name") == 0) {
+        if (!config_is_interface(value))
+            return refuse_option("interface name", value, err);
         js_set(o, "interface_name", js_string(value));
     } else {
         r = error_kind_set(err, ERROR_USAGE,

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/strv.h"
 #include "container/config-network.h"
+#include "container/config.h"
 #include "container/draft.h"
 #include "container/firn.h"
 #include "container/port.h"
@@ -62,9 +63,30 @@ static int check_ports(struct json *config, const char *archive, struct error *e
 
 /* ---- bridges ---- */
 
-static bool is_interface_name(const char *name)
+/* Names end up in files that have lines. */
+static bool aliases_fit(const struct json *aliases)
 {
-    return name && *name && strlen(name) < 16 && !strpbrk(name, "/ :");
+    JSON_FOREACH(aliases, i)
+    {
+        const char *name = js_text(js_at(aliases, i));
+        if (!name || config_check_name(name, NULL) < 0)
+            return false;
+    }
+    return !aliases || js_is_array(aliases);
+}
+
+static int check_options(struct json *options, const char *interface, const char *archive,
+                         struct error *err)
+{
+    const char *given = js_get_string(options, "interface_name");
+    const char *mac = js_get_string(options, "static_mac");
+    if (!js_is_object(options) || !aliases_fit(js_get(options, "aliases")))
+        return foreign(archive, "its networks cannot be read", err);
+    if (!given || !config_is_interface(given))
+        js_set(options, "interface_name", js_string(interface));
+    if (mac && !config_is_mac(mac))
+        js_remove(options, "static_mac");
+    return 0;
 }
 
 static int check_bridges(struct firn *firn, struct json *config, const char *archive,
@@ -80,11 +102,9 @@ static int check_bridges(struct firn *firn, struct json *config, const char *arc
     {
         _cleanup_network_ struct network *n = NULL;
         _cleanup_free_ char *interface = xasprintf("eth%zu", number++);
-        struct json *options = js_iter_value(it);
-        if (!js_is_object(options))
-            return foreign(archive, "its networks cannot be read", err);
-        if (!is_interface_name(js_get_string(options, "interface_name")))
-            js_set(options, "interface_name", js_string(interface));
+        int r = check_options(js_iter_value(it), interface, archive, err);
+        if (r < 0)
+            return r;
         if (network_lookup(firn->store, js_iter_key(it), &n, NULL) < 0)
             return error_kind_set(err, ERROR_NOT_FOUND,
                                   "%s needs network %s, which is not here: make it with `firn "

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/strv.h"
 #include "container/capability.h"
+#include "container/port.h"
 
 int judged_images_open(int dirfd, const char *name, struct judged_images *ret, struct error *err)
 {
@@ -78,6 +79,22 @@ void judge_mounts(const struct json *config, struct refusals *no)
     }
 }
 
+/* Of a container with a network of its own; those of others are judged with its sockets. */
+static void judge_ports(const struct json *config, const struct restore_options *options,
+                        struct refusals *no)
+{
+    struct port_sockets sockets = {0};
+    struct error why = {0};
+    if (!options->check || (options->publish && !options->import_path))
+        return;
+    if (ports_reserve(js_get(config, "newPortMappings"), &sockets, &why) < 0)
+        refusals_add(no,
+                     "container %s publishes a port that is taken: %s; --publish gives it "
+                     "another",
+                     js_get_string(config, "name"), why.text);
+    port_sockets_close(&sockets);
+}
+
 int judge_restore(const struct json *config, int dirfd, const struct page_stream *pages,
                   const struct restore_options *options, struct refusals *no, struct error *err)
 {
@@ -88,5 +105,6 @@ int judge_restore(const struct json *config, int dirfd, const struct page_stream
     struct engine_restore_options o = judged_engine_options(config, &images, options);
     o.pages = pages;
     bool host_network = string_equal(js_get_string(config, "networkMode"), "host");
+    judge_ports(config, options, no);
     return restore_judge(&o, images.fd, host_network, no, err);
 }

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "base/subnet.h"
+#include "container/config-network.h"
 #include "container/firn.h"
 #include "container/lease.h"
 #include "container/netavark.h"
@@ -139,7 +140,7 @@ static int add_network(struct network_job *job, const char *name, const struct j
     if (!mac)
         mac = js_get_string(options, "static_mac");
     js_set(o, "static_ips", addresses);
-    if (mac && keep_mac)
+    if (mac && keep_mac && config_is_mac(mac))
         js_set(o, "static_mac", js_string(mac));
     js_set(o, "interface_name", js_string(interface));
     js_set(o, "aliases", aliases_of(job->c, options));
