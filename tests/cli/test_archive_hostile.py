@@ -6,7 +6,7 @@ import json
 import os
 import tarfile
 
-from harness.case import check, equal
+from harness.case import Skip, check, equal
 
 
 def good(t):
@@ -213,3 +213,35 @@ def test_devices_in_the_archive(t):
         check(r.rc in (125, 126, 127), f"{bad.name} as a device: {r}")
         equal(t.ids(), [], "containers")
         t.firn("volume", "rm", "-a", "-f")
+
+
+def test_networks(t):
+    """What an archive says of its network is no more than `run` could have asked for."""
+    if t.rootless:
+        raise Skip("bridges are root's")
+    members = good(t)
+    config = json.loads(dict((i.name, d) for i, d in members)["config.dump"])
+
+    def attempt(networks=None, **changes):
+        made = {"networkMode": "bridge", "createNetNS": True, **changes,
+                "newNetworks": {"podman": networks or {}}}
+        data = json.dumps({**config, **made}).encode()
+        r = t.firn("container", "restore", "-i", pack(t, replaced(members, "config.dump", data)),
+                   rc=None)
+        out = t.inspect("c")["NetworkSettings"] if not r.rc else r.err
+        t.firn("rm", "-f", "-t", "0", "-a", "-v")
+        t.firn("volume", "rm", "-a", "-f")
+        return out
+
+    for bad in ({"networks": {"aliases": ["x\n1.2.3.4 y"]}}, {"networks": {"aliases": "x"}},
+                {"networks": {"static_ips": ["10.1.2.3"]}}, {"networks": {"static_ips": ["10.88.0.1"]}},
+                {"networkMode": "container:x"}, {"networkMode": "ns:/proc/1/ns/net"},
+                {"newPortMappings": [{"host_port": 0, "container_port": 80, "range": 1}]},
+                {"newPortMappings": [{"host_port": 80, "container_port": 80, "range": 70000}]},
+                {"newPortMappings": [{"host_port": 1, "container_port": 1, "protocol": "x;y"}]}):
+        out = attempt(**bad)
+        check(isinstance(out, str) and out.count("Error: ") == 1, f"{bad}: {out}")
+        equal(os.listdir(t.runroot + "/netns") if os.path.isdir(t.runroot + "/netns") else [], [])
+    for odd in ({"interface_name": "../x"}, {"interface_name": "a b\n"}, {"static_mac": "x y"}):
+        out = attempt(networks=odd)
+        check(not isinstance(out, str) and out["IPAddress"].startswith("10.88."), f"{odd}: {out}")
