@@ -16,7 +16,6 @@
 #include "container/import-config.h"
 #include "container/job.h"
 #include "container/judge.h"
-#include "container/remove.h"
 #include "container/restore.h"
 #include "container/revive.h"
 #include "engine/engine.h"
@@ -159,16 +158,6 @@ static int copy_log(const struct container *c, const char *unpacked)
     return path_exists(from) ? rename(from, to) : 0;
 }
 
-/* Volumes that were made for this import. With --ignore-volumes those that were there stay. */
-static void remove_import(struct container *c, const struct restore_options *o)
-{
-    _cleanup_json_ struct json *volumes = js_copy(js_get(c->config, "namedVolumes"));
-    struct firn *firn = c->firn;
-    container_remove(c, &(struct remove_options){.volumes = true}, NULL);
-    for (size_t i = 0; !o->ignore_volumes && i < js_count(volumes); i++)
-        volume_remove(firn->store, js_get_string(js_at(volumes, i), "volumeName"), NULL);
-}
-
 static int revive_import(struct job *job, struct container *c, const struct unpacked *from,
                          struct error *err)
 {
@@ -189,7 +178,7 @@ static int revive_import(struct job *job, struct container *c, const struct unpa
         return r;
     r = mkdir_parents(c->directory, 0700, err);
     if (r == 0)
-        r = revive_mark(c, REVIVE_IMPORT, err);
+        r = revive_mark(c, o->ignore_volumes ? REVIVE_IMPORT_KEEPING : REVIVE_IMPORT, err);
     if (r == 0)
         r = fault("import", "the container is recorded", err);
     if (r == 0 && copy_log(c, from->path) < 0)
@@ -213,7 +202,7 @@ static int create_and_revive(struct job *job, struct json *config, const struct 
     snprintf(result->id, sizeof(result->id), "%s", c->id);
     r = revive_import(job, c, from, err);
     if (r < 0)
-        remove_import(c, o);
+        revive_remove(c, o->ignore_volumes, NULL);
     return r;
 }
 

@@ -334,6 +334,16 @@ void revive_unmark(struct container *c)
     unlink(path);
 }
 
+int revive_remove(struct container *c, bool keep_volumes, struct error *err)
+{
+    _cleanup_json_ struct json *volumes = js_copy(js_get(c->config, "namedVolumes"));
+    struct firn *firn = c->firn;
+    int r = container_remove(c, &(struct remove_options){.volumes = true}, err);
+    for (size_t i = 0; !keep_volumes && i < js_count(volumes); i++)
+        volume_remove(firn->store, js_get_string(js_at(volumes, i), "volumeName"), NULL);
+    return r;
+}
+
 int revive_recover(struct container *c, struct error *err)
 {
     _cleanup_free_ char *path = container_path(c, MARK);
@@ -350,8 +360,8 @@ int revive_recover(struct container *c, struct error *err)
     bundle_teardown(c, NULL);
     snapshot_revert_rootfs(c, NULL);
     revive_unmark(c);
-    if (strcmp(what, REVIVE_IMPORT) != 0)
+    if (!string_starts(what, REVIVE_IMPORT))
         return 0;
-    r = container_remove(c, &(struct remove_options){.volumes = true}, err);
+    r = revive_remove(c, strcmp(what, REVIVE_IMPORT_KEEPING) == 0, err);
     return r < 0 ? r : 1;
 }

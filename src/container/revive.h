@@ -23,8 +23,11 @@ int revive(struct job *job, const struct revival_plan *plan, struct restore_stat
 /* A restore that was killed together with its job leaves a mark; whoever locks the container next
  * undoes it. Returns 1 if the container is gone by that (it was half imported). */
 int revive_recover(struct container *c, struct error *err);
+/* Removes what an import had made: the container, and its volumes unless they were there before. */
+int revive_remove(struct container *c, bool keep_volumes, struct error *err);
 /* Said before the first change, taken back when all is done. */
 int revive_mark(struct container *c, const char *what, struct error *err);
 void revive_unmark(struct container *c);
-#define REVIVE_IMPORT  "import"
-#define REVIVE_RESTORE "restore"
+#define REVIVE_IMPORT         "import"
+#define REVIVE_IMPORT_KEEPING "import without volumes" /* those that are there stay */
+#define REVIVE_RESTORE        "restore"
