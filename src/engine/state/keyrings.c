@@ -19,6 +19,8 @@ static const struct {
 };
 
 struct asked {
+    size_t
+        user; /* the call for the user's keyring: it is in what stands in for a session keyring */
     size_t calls[ARRAY_LEN(rings)];
     remote_addr first[ARRAY_LEN(rings)];
 };
@@ -27,6 +29,8 @@ struct asked {
 static void *ask(struct look *l)
 {
     struct asked *a = arena_new_of(l->dump->arena, struct asked);
+    a->user = batch_try(l->batch, SYS_keyctl, KEYCTL_GET_KEYRING_ID,
+                        (uint64_t)(int64_t)KEY_SPEC_USER_KEYRING, 0);
     for (size_t i = 0; i < ARRAY_LEN(rings); i++) {
         a->first[i] = look_room(l, int32_t);
         a->calls[i] = batch_try(l->batch, SYS_keyctl, KEYCTL_READ, (uint64_t)(int64_t)rings[i].id,
@@ -51,10 +55,13 @@ static int take(struct look *l, void *asked, struct error *err)
 {
     const struct asked *a = asked;
     for (size_t i = 0; i < ARRAY_LEN(rings); i++) {
-        if (batch_result(l->batch, a->calls[i]) <= 0)
+        int64_t size = batch_result(l->batch, a->calls[i]);
+        int32_t first = *look_local(l, int32_t, a->first[i]);
+        bool users = size == sizeof(first) && first == batch_result(l->batch, a->user);
+        if (size <= 0 || users)
             continue;
         char name[192];
-        describe(*look_local(l, int32_t, a->first[i]), name, sizeof(name));
+        describe(first, name, sizeof(name));
         return error_set(err, ENOTSUP,
                          "process %d (%s) of container %s has a key%s in its %s: made again, it "
                          "would have another number",
