@@ -54,8 +54,8 @@ class Session:
 
 def test_under_load(t):
     database = Database(t)
-    database.run("create table kept (n integer); begin; insert into kept values (7);"
-                 "prepare transaction 'prepared'")
+    database.run("create table kept (n integer)")
+    database.run("begin; insert into kept values (7); prepare transaction 'prepared'")
     session = Session(t, database)
     session.say("begin; declare c cursor for select * from generate_series(1, 1000); fetch c", "1")
     t.firn("exec", "-e", database.path, "pg", "pgbench", "-h", "/tmp", "-iq", "postgres")
