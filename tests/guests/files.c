@@ -1,10 +1,14 @@
 /* Open files: offsets, modes, flags, numbers, and which descriptors share one description. */
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "guest.h"
 
 static int reader, appender, doubled, high, closing, path_only, shared_by_fork;
 static struct guest_child child;
+static const char *const paths[] = {"/tmp/fifo", "/tmp/link", "/dev/null", "/tmp/socket", "/tmp"};
+static int only[COUNT_OF(paths)];
 static unsigned lines, rounds;
 static int64_t shared_offset;
 
@@ -49,12 +53,19 @@ static void verify_flags(void)
     guest_check((flags & O_ACCMODE) == O_WRONLY && flags & O_NONBLOCK && flags & O_SYNC,
                 "the flags of the file are %o", flags);
     guest_check(fcntl(path_only, F_GETFL) & O_PATH, "the O_PATH file is something else");
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        struct stat is, should;
+        guest_check(fcntl(only[i], F_GETFL) & O_PATH && fstat(only[i], &is) == 0 &&
+                        lstat(paths[i], &should) == 0 && is.st_ino == should.st_ino &&
+                        is.st_dev == should.st_dev && is.st_mode == should.st_mode,
+                    "the O_PATH descriptor of %s is of something else", paths[i]);
+    }
     guest_check(fcntl(closing, F_GETOWN) == getpid() && fcntl(closing, F_GETSIG) == SIGRTMIN + 3,
                 "the owner or the signal of the file is lost");
     for (int fd = 3; fd < 300; fd++) {
         bool known = fd == reader || fd == appender || fd == doubled || fd == high ||
                      fd == closing || fd == path_only || fd == shared_by_fork || fd == child.ask ||
-                     fd == child.answer;
+                     fd == child.answer || (fd >= only[0] && fd <= only[COUNT_OF(paths) - 1]);
         guest_check(known || fcntl(fd, F_GETFD) < 0, "there is a descriptor %d", fd);
     }
 }
@@ -64,6 +75,20 @@ static void verify(void)
     verify_reading();
     verify_writing();
     verify_flags();
+}
+
+/* What cannot be opened, or would do something, can still be pointed at. */
+static void make_others(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/socket"};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    for (size_t i = 0; i < 4; i++)
+        if (paths[i][1] == 't')
+            unlink(paths[i]);
+    guest_need(mkfifo("/tmp/fifo", 0600) == 0 && symlink("/nowhere", "/tmp/link") == 0 &&
+                   bind(s, (struct sockaddr *)&at, sizeof(at)) == 0,
+               "other kinds of files");
+    close(s);
 }
 
 int main(void)
@@ -85,6 +110,9 @@ int main(void)
     fcntl(closing, F_SETOWN, getpid());
     fcntl(closing, F_SETSIG, SIGRTMIN + 3);
     path_only = open("/etc/passwd", O_PATH);
+    make_others();
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        guest_need((only[i] = open(paths[i], O_PATH | O_NOFOLLOW)) >= 0, paths[i]);
     shared_by_fork = open("/tmp/lines", O_RDONLY);
     guest_need(reader >= 0 && high == 200 && appender >= 0 && closing >= 0 && path_only >= 0 &&
                    shared_by_fork >= 0,

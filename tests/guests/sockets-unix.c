@@ -10,7 +10,7 @@
 
 static int pair[2], packets[2], datagrams[2], half[2], gone, rights[2], credentials[2];
 static int path_listener, abstract_listener, deleted_listener, server, client, waiting;
-static int receiver, sender, quiet;
+static int receiver, sender, quiet, moved_listener, moved_receiver, moved_server;
 static struct guest_child child;
 static int shared[2];
 static uint64_t rounds;
@@ -173,6 +173,41 @@ static void check_data(void)
                 "the datagram by name is lost or not from whom it was");
 }
 
+/* Bound under one name, then renamed: they know the old one and are reached by the new. */
+static void check_moved(void)
+{
+    struct stat st;
+    int c = connected(SOCK_STREAM, "/tmp/moved/listener", false);
+    int s = accept(moved_listener, NULL, NULL);
+    guest_check(s >= 0 && is_named(moved_listener, false, "/tmp/listener.new", false) &&
+                    access("/tmp/listener.new", F_OK) < 0,
+                "the moved socket is not as it was");
+    guest_check(stat("/tmp/moved/listener", &st) == 0 && (st.st_mode & 07777) == 0604,
+                "the file of the moved socket has mode %o", st.st_mode);
+    close(c);
+    close(s);
+    c = connected(SOCK_DGRAM, "/tmp/moved/receiver", false);
+    put(c, rounds, 8);
+    guest_check(get(moved_receiver, rounds, 8), "the moved receiver gets nothing");
+    close(c);
+    guest_check(is_named(moved_server, false, "/tmp/listener.new", false) &&
+                    send(moved_server, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE,
+                "what the moved socket had accepted is not as it was");
+}
+
+static void prepare_moved(void)
+{
+    mkdir("/tmp/moved", 0700);
+    moved_listener = bound(SOCK_STREAM, "/tmp/listener.new", false);
+    moved_receiver = bound(SOCK_DGRAM, "/tmp/receiver.new", false);
+    guest_need(listen(moved_listener, 9) == 0 && chmod("/tmp/listener.new", 0604) == 0 &&
+                   rename("/tmp/listener.new", "/tmp/moved/listener") == 0 &&
+                   rename("/tmp/receiver.new", "/tmp/moved/receiver") == 0,
+               "moved sockets");
+    close(connected(SOCK_STREAM, "/tmp/moved/listener", false));
+    moved_server = accept(moved_listener, NULL, NULL);
+}
+
 static void verify(void)
 {
     char byte;
@@ -180,6 +215,7 @@ static void verify(void)
     check_data();
     check_rights();
     check_credentials();
+    check_moved();
     guest_check(is_named(server, false, "listener", true) &&
                     is_named(client, true, "listener", true),
                 "the connection has lost its name");
@@ -242,6 +278,7 @@ int main(void)
                "listening sockets");
     chmod("/tmp/listener", 0640);
     unlink("/tmp/deleted-socket");
+    prepare_moved();
     client = connected(SOCK_STREAM, "listener", true);
     server = accept(abstract_listener, NULL, NULL);
     receiver = bound(SOCK_DGRAM, "/tmp/receiver", false);

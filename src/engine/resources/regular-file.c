@@ -1,4 +1,5 @@
-/* Regular files and directories: opened again by path inside the container. */
+/* Regular files and directories, and all that is open as a path only (O_PATH): opened again by path
+ * inside the container. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,8 +13,11 @@
 #include "engine/hoard.h"
 #include "engine/resources/resource.h"
 
+/* With O_PATH nothing but the path is open, whatever stands there. */
 static bool match(const struct descriptor *f)
 {
+    if (f->fd >= 0 && f->flags & O_PATH && f->link[0] == '/')
+        return true;
     return S_ISREG(f->st.st_mode) || S_ISDIR(f->st.st_mode) || S_ISLNK(f->st.st_mode);
 }
 

@@ -113,6 +113,30 @@ static int give(const struct unix_path *p, const FilePermsEntry *perms)
     return 0;
 }
 
+/* rename(2) leaves the socket's own idea of its name alone. */
+static int move(const struct maker *m, const struct unix_path *p, const UnixSkEntry *e)
+{
+    char root[64], path[4096];
+    snprintf(root, sizeof(root), "/proc/%d/root", m->task->pid);
+    snprintf(path, sizeof(path), "%s", p->moved);
+    char *slash = strrchr(path, '/');
+    struct unix_path to = {.directory = -1};
+    snprintf(to.base, sizeof(to.base), "%.200s", slash + 1);
+    *slash = 0;
+    _cleanup_close_ int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        return -errno;
+    _cleanup_close_ int directory =
+        open_in_root(root_fd, path[0] ? path : "/", O_PATH | O_DIRECTORY, 0);
+    to.directory = directory;
+    if (directory < 0)
+        return directory;
+    make_way(&to);
+    if (renameat(p->directory, p->base, directory, to.base) < 0)
+        return -errno;
+    return e->file_perms ? give(&to, e->file_perms) : 0;
+}
+
 int unix_path_settle(struct maker *m, struct unix_path *p, const UnixSkEntry *e, struct error *err)
 {
     char aside[NAME_MAX + sizeof(ASIDE) + 1];
@@ -120,7 +144,9 @@ int unix_path_settle(struct maker *m, struct unix_path *p, const UnixSkEntry *e,
     if (p->directory < 0)
         return 0;
     int r = 0;
-    if (p->gone && unlinkat(p->directory, p->base, 0) < 0)
+    if (p->moved)
+        r = move(m, p, e);
+    else if (p->gone && unlinkat(p->directory, p->base, 0) < 0)
         r = -errno;
     if (p->aside && renameat(p->directory, aside, p->directory, p->base) < 0)
         r = -errno;

@@ -7,8 +7,9 @@
 struct unix_path {
     int directory; /* ours, -1: an abstract name */
     char base[NAME_MAX + 1];
-    bool aside; /* what stood there is kept under another name meanwhile */
-    bool gone;  /* nothing is to be left at the path */
+    bool aside;        /* what stood there is kept under another name meanwhile */
+    bool gone;         /* nothing is to be left at the path */
+    const char *moved; /* but the file is to stand here, from the container's root */
 };
 void unix_path_clear(struct unix_path *p);
 #define _cleanup_unix_path_ _cleanup_(unix_path_clear)

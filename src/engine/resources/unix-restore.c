@@ -78,12 +78,20 @@ static bool outside_is_sane(const struct restore *r, const UnixSkEntry *e)
     return name[0] == '@' && strlen(name) <= room && size >= strlen(name) && size <= room;
 }
 
+static bool moved_is_sane(const struct restore *r, const UnixSkEntry *e)
+{
+    const char *path = js_get_string(extra_find(r->extra, "sockets", e->id), "movedTo");
+    return !path || (path[0] == '/' && strlen(path) < 4096 && strrchr(path, '/')[1] &&
+                     e->has_deleted && e->deleted && e->name.len && e->name.data[0]);
+}
+
 int unix_socket_check(struct restore *r, const FileEntry *entry, struct error *err)
 {
     const UnixSkEntry *e = entry->usk;
     if (!e || e->id != entry->id ||
         (e->type != SOCK_STREAM && e->type != SOCK_DGRAM && e->type != SOCK_SEQPACKET) ||
-        !name_is_sane(e) || (e->state == STATE_LISTEN && !unix_named(e)) || !outside_is_sane(r, e))
+        !name_is_sane(e) || (e->state == STATE_LISTEN && !unix_named(e)) ||
+        !outside_is_sane(r, e) || !moved_is_sane(r, e))
         return error_set(err, EINVAL, "the checkpoint's unix socket %u is not one that can be",
                          entry->id);
     if (e->peer && !find_ino(r, e->peer))
@@ -180,6 +188,7 @@ static int make_one(struct maker *m, const UnixSkEntry *e, struct error *err)
         return fd;
     _cleanup_unix_path_ struct unix_path path;
     int n = unix_bind(m, fd, e, false, &path, err);
+    path.moved = js_get_string(extra_find(m->restore->extra, "sockets", e->id), "movedTo");
     if (n == 0)
         n = unix_path_settle(m, &path, e, err);
     return n < 0 ? n : fd;

@@ -100,6 +100,25 @@ static int open_bound(struct dump *d, const struct descriptor *f, int fd, const 
     return file;
 }
 
+static int keep_owner(struct dump *d, UnixSkEntry *e, const struct stat *st)
+{
+    e->file_perms = arena_new_of(d->arena, FilePermsEntry);
+    file_perms_entry__init(e->file_perms);
+    e->file_perms->mode = st->st_mode & 07777;
+    e->file_perms->uid = st->st_uid;
+    e->file_perms->gid = st->st_gid;
+    return 0;
+}
+
+/* Its name is free again, as if it had been deleted; who was accepted by it has the name too, but
+ * the file only once. */
+static void note_moved(struct dump *d, UnixSkEntry *e, const char *path)
+{
+    e->deleted = true;
+    if (e->state == STATE_LISTEN || e->type == SOCK_DGRAM)
+        js_set(extra_of(d->extra, "sockets", e->id), "movedTo", js_string(path));
+}
+
 /* The socket's file: there with its owner and mode, or deleted. */
 static int dump_path_name(struct dump *d, const struct descriptor *f, int fd, UnixSkEntry *e,
                           struct error *err)
@@ -116,18 +135,17 @@ static int dump_path_name(struct dump *d, const struct descriptor *f, int fd, Un
     e->deleted = st.st_nlink == 0 || string_ends(path, " (deleted)");
     if (e->deleted && string_ends(path, " (deleted)"))
         path[strlen(path) - strlen(" (deleted)")] = 0;
-    if (keep_directory(d, path, e) < 0 ||
-        (!e->deleted && !leads_to(d, name[0] == '/' ? name : path, &st)))
+    bool moved = !e->deleted && !leads_to(d, name[0] == '/' ? name : path, &st);
+    if (moved && name[0] == '/' && leads_to(d, path, &st)) {
+        note_moved(d, e, path);
+        return keep_owner(d, e, &st);
+    }
+    if (moved || keep_directory(d, path, e) < 0)
         return error_set(err, ENOTSUP,
                          "%s is a unix socket bound to %s, which is now at %s: firn cannot save "
                          "sockets that were moved",
                          descriptor_name(d, f), name, path);
-    e->file_perms = arena_new_of(d->arena, FilePermsEntry);
-    file_perms_entry__init(e->file_perms);
-    e->file_perms->mode = st.st_mode & 07777;
-    e->file_perms->uid = st.st_uid;
-    e->file_perms->gid = st.st_gid;
-    return 0;
+    return keep_owner(d, e, &st);
 }
 
 static void dump_owner(struct dump *d, int fd, uint32_t id)
