@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "base/io.h"
 #include "engine/aio.h"
+#include "engine/clocks.h"
 #include "engine/filter-check.h"
 #include "engine/host.h"
 #include "engine/images.h"
@@ -201,6 +202,7 @@ static const struct dump_step writing[] = {
     {"write the open files", images_write_files},
     {"write the page maps", dump_write_pagemaps},
     {"write the inventory", images_write_inventory},
+    {"write the clocks", clocks_write},
     {"choose who gets a twin", twins_choose},
     {"write the pages", write_pages},
     {"make twins", twins_make},

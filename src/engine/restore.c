@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/strv.h"
+#include "engine/clocks.h"
 #include "engine/hoard.h"
 #include "engine/ipc-settings.h"
 #include "engine/ipc.h"
@@ -90,6 +91,7 @@ static const struct {
     int (*run)(struct restore *r, struct error *err);
 } steps[] = {
     {"take the runtime's init at its exec", restore_take_init},
+    {"set its clocks", clocks_restore},
     {"install the filters that all inherit", restore_inherited_filters},
     {"find its terminal", find_console},
     {"make files without a name", restore_hoard},

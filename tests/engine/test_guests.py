@@ -25,7 +25,7 @@ OF_USERS = {"sockets-unix": ["--network", "none"], "datagram-queue": ["--network
 NEEDS_ROOT = {"seccomp": "only root may read filters that programs have installed"}
 # These are not asked but observed: see test_refused.py, test_unharmed.py and
 # test_workloads.py.
-OTHERS = {"refused", "refused-tasks", "long-sleep", "scale", "sockets-established",
+OTHERS = {"clocks", "refused", "refused-tasks", "long-sleep", "scale", "sockets-established",
           "sockets-opening", "sockets-outside", "twins", "unharmed"}
 
 
