@@ -1,4 +1,4 @@
-/* Much of one thing: scale threads|processes|areas|files|pipes|memory COUNT. */
+/* Much of one thing: scale threads|processes|areas|files|holders|pipes|memory COUNT. */
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -164,6 +164,37 @@ static void verify_files(void)
         guest_check(lseek(first + (int)i, 0, SEEK_CUR) == i, "file %u is not at its offset", i);
 }
 
+/* ---- files of several processes, for one alone may not have so many ---- */
+
+#define FILES_OF_ONE 12500
+
+static void hold_files(unsigned number)
+{
+    count = FILES_OF_ONE;
+    prepare_files();
+    for (unsigned round = 0;; round++) {
+        bool right = true;
+        for (unsigned i = 0; i < count; i++)
+            right = right && lseek(first + (int)i, 0, SEEK_CUR) == i;
+        answer(right);
+        wait_for_round(round);
+    }
+}
+
+static void prepare_holders(void)
+{
+    prepare_shared();
+    count /= FILES_OF_ONE;
+    for (unsigned i = 0; i < count; i++) {
+        pid_t pid = fork();
+        guest_need(pid >= 0, "a process");
+        if (pid == 0)
+            hold_files(i);
+    }
+    while (shared->right < count)
+        guest_sleep(MILLISECOND);
+}
+
 /* ---- pipes ---- */
 
 static void prepare_pipes(void)
@@ -209,9 +240,10 @@ static const struct {
     const char *name;
     void (*prepare)(void), (*verify)(void);
 } kinds[] = {
-    {"threads", prepare_threads, ask_all},  {"processes", prepare_processes, ask_all},
-    {"areas", prepare_areas, verify_areas}, {"files", prepare_files, verify_files},
-    {"pipes", prepare_pipes, verify_pipes}, {"memory", prepare_memory, verify_memory},
+    {"threads", prepare_threads, ask_all},     {"processes", prepare_processes, ask_all},
+    {"areas", prepare_areas, verify_areas},    {"files", prepare_files, verify_files},
+    {"holders", prepare_holders, ask_all},     {"pipes", prepare_pipes, verify_pipes},
+    {"memory", prepare_memory, verify_memory},
 };
 
 static void verify(void)
