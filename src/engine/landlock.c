@@ -1,7 +1,6 @@
 #include "engine/landlock.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -28,11 +27,14 @@ static bool kernel_has_it(void)
     return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
-/* landlock_restrict_self(2) wants one of these. */
+bool landlock_is_likely(const struct proc_status *s)
+{
+    return s->no_new_privs;
+}
+
 static bool may_have(const struct task *t)
 {
-    const struct proc_status *s = &t->threads[0].status;
-    return t->state != TASK_ZOMBIE && (s->no_new_privs || s->cap_bnd >> CAP_SYS_ADMIN & 1);
+    return t->state != TASK_ZOMBIE && landlock_is_likely(&t->threads[0].status);
 }
 
 /* A stack that leads nowhere, and death with us: it never runs anything of the program. */
@@ -117,9 +119,7 @@ int dump_check_landlock(struct dump *d, struct error *err)
         if (r < 0)
             return r;
         if (p.found)
-            dump_refuse(d, t,
-                        "has restricted itself by Landlock, which cannot be given back to it: it "
-                        "would be freer than it was");
+            dump_refuse(d, t, LANDLOCK_REASON);
     }
     return 0;
 }

@@ -1,8 +1,13 @@
 #include "engine/state.h"
 
 const struct state_part *const process_state[] = {
-    &state_limits,         &state_attributes,      &state_host_name,
-    &state_signal_actions, &state_pending_signals, NULL,
+    &state_limits,
+    &state_attributes,
+    &state_host_name,
+    &state_landlock,
+    &state_signal_actions,
+    &state_pending_signals,
+    NULL,
 };
 
 /* Last, so that they do not run out before everything else is done. */

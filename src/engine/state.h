@@ -40,7 +40,7 @@ extern const struct state_part *const timer_state[];   /* once a process, when a
 
 extern const struct state_part state_limits, state_signal_actions, state_interval_timers,
     state_posix_timers, state_memory_protection, state_attributes, state_pending_signals,
-    state_host_name;
+    state_host_name, state_landlock;
 extern const struct state_part state_thread_pointers, state_scheduling, state_rseq, state_seccomp,
     state_credentials, state_thread_signals, state_controls, state_keyrings;
 

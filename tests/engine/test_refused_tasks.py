@@ -15,6 +15,8 @@ STATES = {
     "time": "process 2 (refused-tasks) of container guest has a time namespace for its children",
     "dispatch": "process 2 (refused-tasks) of container guest has its system calls dispatched",
     "landlock": "process 2 (refused-tasks) of container guest has restricted itself by Landlock",
+    "landlock-by-right": "process 2 (refused-tasks) of container guest has restricted itself by "
+                         "Landlock",
     "session-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
                    "its session keyring",
     "process-key": 'process 2 (refused-tasks) of container guest has a key (user "firn:guest") in '
