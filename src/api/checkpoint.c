@@ -91,6 +91,7 @@ struct restore_query {
     bool keep, tcp_established, tcp_close, import, ignore_rootfs, ignore_volumes;
     bool ignore_static_ip, ignore_static_mac, print_stats, file_locks;
     char *name, *archive;
+    char **publish;
 };
 #define RESTORE(member) offsetof(struct restore_query, member)
 static const struct option restore_query[] = {
@@ -106,7 +107,7 @@ static const struct option restore_query[] = {
     {"ignoreStaticMAC", 0, OPTION_BOOL, RESTORE(ignore_static_mac)},
     {"printStats", 0, OPTION_BOOL, RESTORE(print_stats)},
     {"fileLocks", 0, OPTION_BOOL, RESTORE(file_locks)},
-    {"publishPorts", 0, OPTION_UNSUPPORTED, 0, "strings"},
+    {"publishPorts", 0, OPTION_STRINGS, RESTORE(publish)},
     {"pod", 0, OPTION_UNSUPPORTED, 0, "string"},
     {0},
 };
@@ -145,6 +146,7 @@ static int restore(struct request *r, struct reply *reply, struct error *err)
         .tcp_established = q->tcp_established,
         .tcp_close = q->tcp_close,
         .file_locks = q->file_locks,
+        .publish = q->publish,
     };
     int e = q->import ? 0 : containers_lookup(r, &c, err);
     if (e >= 0 && !q->import && q->name)

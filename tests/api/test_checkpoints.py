@@ -3,7 +3,7 @@
 import subprocess
 
 from harness.api import DOC, POD, Service
-from harness.case import check, contains, equal
+from harness.case import Skip, check, contains, equal
 
 
 def test_local(t):
@@ -36,6 +36,19 @@ def test_export_and_import(t):
         packed = subprocess.run([program, "-c", archive], stdout=subprocess.PIPE, check=True).stdout
         s("POST", f"{POD}/containers/import/restore?import=true&name={program}", packed)
         t.counts_on(program, t.count(program))
+
+
+def test_published_ports_can_be_others(t):
+    if t.rootless:
+        raise Skip("bridges are root's")
+    s = Service(t)
+    t.looper("looper", "-p", "127.0.0.1:18087:80")
+    s("POST", f"{POD}/containers/looper/checkpoint")
+    s("POST", f"{POD}/containers/looper/restore?publishPorts=127.0.0.1:18088:80&"
+      "publishPorts=127.0.0.1:18089:81")
+    equal(t.firn("port", "looper").lines,
+          ["80/tcp -> 127.0.0.1:18088", "81/tcp -> 127.0.0.1:18089"])
+    t.counts_on("looper", t.count("looper"))
 
 
 def test_export_refused_leaves_it_running(t):
