@@ -28,7 +28,11 @@ struct reader {
     bool in_line;     /* the last thing written was part of a line */
     bool reader_gone; /* of our output */
     struct buf input; /* the end of it may be half a line */
+    int64_t shown;    /* time of the last line that was handled */
+    int64_t again;    /* the log was begun anew: what is not later than this was shown already */
 };
+
+enum { AWAY_MS = 200 };
 
 static int open_log(struct reader *r, struct error *err)
 {
@@ -64,11 +68,16 @@ static void handle(struct reader *r, const char *text, size_t size)
     struct log_line line;
     if (!log_line_parse(text, size, &line))
         return;
+    const struct logs_options *o = r->options;
+    if (line.time <= r->again)
+        return;
+    r->shown = line.time;
+    if (o->shown)
+        *o->shown = line.time;
     if (r->skip > 0) {
         r->skip -= !line.partial;
         return;
     }
-    const struct logs_options *o = r->options;
     if ((o->since && line.time < o->since) || (o->until && line.time > o->until))
         return;
     print(r, &line);
@@ -125,7 +134,8 @@ static int count_lines(const char *path, int64_t *ret, struct error *err)
     return 0;
 }
 
-/* conmon begins a new file when the old one is full. */
+/* conmon begins a new file when the old one is full; after an import it is another one that begins
+ * with what was in the old. */
 static int follow_rotation(struct reader *r, struct error *err)
 {
     struct stat ours, there;
@@ -136,15 +146,28 @@ static int follow_rotation(struct reader *r, struct error *err)
         return 0;
     if (r->fd >= 0)
         close(take_fd(r->fd));
+    r->again = r->shown;
     int e = open_log(r, err);
     return e < 0 ? e : drain(r, err);
 }
 
-/* Until the log's directory or the container's init has news. */
+/* The directory of the log, watched. */
+struct watch {
+    int fd;
+    ino_t inode;
+};
+
+static void watch_clear(struct watch *w)
+{
+    cleanup_close(&w->fd);
+}
+
+/* Until the log's directory or the container's init has news. Without an init the container is on
+ * disk, and may come back in a directory that nobody watches yet. */
 static int wait_for_news(int watch, int end_fd, bool *ret_ended)
 {
     struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
-    if (poll(p, 2, -1) < 0 && errno != EINTR)
+    if (poll(p, 2, end_fd < 0 ? AWAY_MS : -1) < 0 && errno != EINTR)
         return -errno;
     char events[4096];
     while (read(watch, events, sizeof(events)) > 0)
@@ -153,16 +176,22 @@ static int wait_for_news(int watch, int end_fd, bool *ret_ended)
     return 0;
 }
 
-static int watch_directory(const char *path)
+/* An import makes the directory anew. A missing one is watched when it is there. */
+static int watch_directory(const char *path, struct watch *w)
 {
+    struct stat st;
     _cleanup_free_ char *directory = xstrdup(path);
     char *slash = strrchr(directory, '/');
     *(slash ? slash : directory) = '\0';
-    _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (watch < 0 || inotify_add_watch(watch, directory,
-                                       IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0)
+    if (stat(directory, &st) < 0 || (w->fd >= 0 && st.st_ino == w->inode))
+        return 0;
+    _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd < 0 ||
+        inotify_add_watch(fd, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0)
         return -errno;
-    return take_fd(watch);
+    cleanup_close(&w->fd);
+    *w = (struct watch){.fd = take_fd(fd), .inode = st.st_ino};
+    return 0;
 }
 
 /* The init whose end ends the following; a container that was checkpointed has none now, but its
@@ -179,20 +208,21 @@ static int find_end(struct container *c, int *end_fd)
 
 static int follow(struct reader *r, struct container *c, struct error *err)
 {
-    _cleanup_close_ int watch = watch_directory(r->path);
+    _cleanup_(watch_clear) struct watch watch = {.fd = -1};
     _cleanup_close_ int end_fd = -1;
-    if (watch < 0)
-        return error_errno(err, -watch, "cannot watch %s", r->path);
     find_end(c, &end_fd);
     bool ended = end_fd < 0;
     for (;;) {
-        int e = drain(r, err);
+        int e = watch_directory(r->path, &watch);
+        if (e < 0)
+            return error_errno(err, -e, "cannot watch %s", r->path);
+        e = drain(r, err);
         if (e == 0)
             e = follow_rotation(r, err);
         if (e < 0 || ended || r->reader_gone)
             return e;
         bool init_ended = false;
-        e = wait_for_news(watch, end_fd, &init_ended);
+        e = wait_for_news(watch.fd, end_fd, &init_ended);
         if (e < 0)
             return error_errno(err, -e, "cannot follow the log of container %s", c->id);
         if (init_ended) {
@@ -213,6 +243,7 @@ int container_logs(struct container *c, const struct logs_options *options, stru
                               "this container is using the 'none' log driver, cannot read logs: "
                               "this container is not logging output");
     struct reader r = {.options = options, .path = path, .fd = -1};
+    r.again = options->shown ? *options->shown : 0;
     int64_t lines = 0;
     int e = options->tail >= 0 ? count_lines(path, &lines, err) : 0;
     if (e == 0)

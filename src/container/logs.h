@@ -12,6 +12,8 @@ struct logs_options {
     const char *prefix; /* put before each line ("<id12> "), NULL: none */
     int stdout_fd;
     int stderr_fd;
+    /* If set: what is not later is left out, and it becomes the time of the last line. */
+    int64_t *shown;
     /* If set, gets the text instead of the two descriptors: a line with its newline, or a part of
      * one. A negative result: the reader has gone away. */
     int (*write)(void *context, bool is_stderr, const char *text, size_t size);

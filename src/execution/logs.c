@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "container/container.h"
 
 enum { PAUSE_MS = 20, TRIES = 500 };
@@ -29,7 +28,9 @@ static int find_container(struct execution *e, struct container **ret, struct er
 /* The container goes and comes: its log travels with its checkpoint. */
 static int follow(struct execution *e, struct logs_options *o, struct error *err)
 {
+    int64_t shown = 0;
     int r = 0;
+    o->shown = &shown;
     while (r == 0) {
         _cleanup_container_ struct container *c = NULL;
         r = execution_refresh(e, err);
@@ -38,7 +39,6 @@ static int follow(struct execution *e, struct logs_options *o, struct error *err
             r = container_logs(c, o, err);
         if (r < 0 || over)
             return r;
-        o->since = now_ns();
         o->tail = -1;
         pause_a_little();
     }

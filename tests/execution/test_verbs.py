@@ -196,3 +196,12 @@ def test_list_formats(t):
     o = json.loads(t.firn("execution", "ls", "--format", "json").out)[0]
     equal((o["Id"], o["ExitCode"]), (id_, 0))
     equal(t.firn("execution", "inspect", "-f", "{{.State}}", id_).out, "finished\n")
+
+
+def test_logs_are_followed_to_the_end(t):
+    x = Executions(t)
+    id_ = x.worker(4, 0.3)
+    r = t.firn("execution", "logs", "-f", id_, timeout=30)
+    equal(r.lines, [f"step {n}" for n in range(4)])
+    equal(x.state(id_), "finished")
+    equal(t.firn("execution", "logs", "--tail", "1", id_).out, "step 3\n")

@@ -17,7 +17,7 @@ class Executions:
         self.store = t.path("store")
         self.out = t.path("out")
         os.makedirs(self.out, exist_ok=True)
-        t.environment["FIRN_EXECUTION_STORE"] = self.store
+        t.environment = dict(t.environment, FIRN_EXECUTION_STORE=self.store)
 
     def config(self, *command, **more):
         """A config of the image busybox; /w has the example workers, /out is `out`."""
