@@ -53,4 +53,4 @@ def test_checkpoint_and_errors(t):
     s.refuses(400, "POST", "/firn/executions", {"image": 1}, message="must be the name of an image")
     s.refuses(400, "POST", "/firn/executions", {"imgae": "x"}, message='unknown key "imgae"')
     s.refuses(400, "POST", "/firn/executions?bogus=1", {"image": "busybox"}, message="bogus")
-    s.refuses(404, "POST", "/firn/executions/abc/kill", message="no such execution")
+    s.refuses(404, "POST", "/firn/executions/" + 16 * "0123" + "/kill", message="no such execution")
