@@ -1,5 +1,6 @@
 /* Has a child, or a thread, in a state that a checkpoint cannot keep; the argument says which. The
  * checkpoint must be refused, and this program must not notice. */
+#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -78,6 +79,15 @@ static int be_strict(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
 }
 
+/* Somebody is asked by a descriptor whether a call may be made. */
+static int be_asked(void)
+{
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                        &program);
+}
+
 /* It may not make sockets in any directory. */
 static int restrict_self(void)
 {
@@ -151,6 +161,7 @@ static const struct {
     {"time", unshare_time, 0, 0},
     {"dispatch", dispatch, 0, 0},
     {"strict", be_strict, 0, 0},
+    {"notified", be_asked, 0, 0},
     {"landlock", restrict_for_good, 0, 0},
     {"landlock-by-right", restrict_self, 0, 0},
     {"session-key", hold_session_key, 0, 0},

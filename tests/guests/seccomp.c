@@ -1,4 +1,5 @@
-/* Seccomp filters of the program's own, two on top of each other, in a thread and a child too. */
+/* Seccomp filters of the program's own, two on top of each other, the second for all threads at
+ * once (TSYNC), in a child too; and one of a single thread. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -8,11 +9,11 @@
 #include "guest.h"
 
 static struct guest_child child;
-static unsigned asked, answered;
+static unsigned asked, answered, go;
 static int thread_errno;
 
 /* System call `nr` fails with errno `code`. */
-static void forbid(unsigned nr, unsigned code)
+static void forbid(unsigned nr, unsigned code, unsigned flags)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -21,7 +22,7 @@ static void forbid(unsigned nr, unsigned code)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {COUNT_OF(filter), filter};
-    guest_need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0, "a filter");
+    guest_need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0, "a filter");
 }
 
 static int errno_of(long nr)
@@ -42,7 +43,9 @@ static void verify_own(void)
 
 static void *other(void *unused)
 {
-    forbid(SYS_acct, 79); /* this thread's alone */
+    while (!__atomic_load_n(&go, __ATOMIC_SEQ_CST))
+        guest_sleep(MILLISECOND);
+    forbid(SYS_acct, 79, 0); /* this thread's alone */
     for (unsigned done = 0;; done++) {
         __atomic_store_n(&answered, done + 1, __ATOMIC_SEQ_CST);
         while (__atomic_load_n(&asked, __ATOMIC_SEQ_CST) <= done)
@@ -68,10 +71,11 @@ int main(void)
 {
     pthread_t t;
     guest_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-    forbid(SYS_sethostname, 77);
-    forbid(SYS_setdomainname, 78);
-    child = guest_fork(verify_own);
+    forbid(SYS_sethostname, 77, 0);
     guest_need(pthread_create(&t, NULL, other, NULL) == 0, "a thread");
+    forbid(SYS_setdomainname, 78, SECCOMP_FILTER_FLAG_TSYNC);
+    child = guest_fork(verify_own);
+    __atomic_store_n(&go, 1, __ATOMIC_SEQ_CST);
     guest_need(guest_grows(&answered, 0), "the thread");
     guest_serve(verify);
 }
