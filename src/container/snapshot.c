@@ -125,11 +125,40 @@ static int write_volumes(const struct snapshot *s, struct target *t, struct erro
     return r;
 }
 
-static bool is_user_tmpfs(const struct json *mount)
+static bool is_kept_tmpfs(const struct json *mount)
 {
     const char *where = js_get_string(mount, "destination");
     return string_equal(js_get_string(mount, "type"), "tmpfs") && where &&
-           strcmp(where, "/dev") != 0 && strcmp(where, "/sys/fs/cgroup") != 0;
+           strcmp(where, "/sys/fs/cgroup") != 0;
+}
+
+/* Of /dev only what programs have put there: devices, links and mounts are the runtime's. */
+static enum pack_verdict own_in_dev(void *context, const char *path, const struct stat *st,
+                                    struct tar_entry *e)
+{
+    static const char *const standard[] = {"fd",   "stdin", "stdout", "stderr",
+                                           "core", "ptmx",  "console"};
+    const dev_t *dev = context;
+    bool skip = st->st_dev != *dev || S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+    for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+        skip = skip || strcmp(standard[i], path) == 0;
+    return skip ? PACK_SKIP : PACK_TAKE;
+}
+
+static int write_one_tmpfs(struct target *t, int fd, const char *where, const char *name,
+                           struct error *err)
+{
+    struct stat st;
+    struct pack_options o = {.flags = PACK_ROOT};
+    if (strcmp(where, "/dev") != 0)
+        return target_add_tree(t, name, fd, &o, err);
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "cannot look at %s", where);
+    o.filter = own_in_dev;
+    o.context = &st.st_dev;
+    _cleanup_(pack_freep) struct pack *p = NULL;
+    int r = pack_scan(fd, &o, &p, err);
+    return r == 0 && pack_entries(p) > 1 ? target_add_pack(t, name, p, err) : r;
 }
 
 /* Seen through the container's root, since these mounts exist only in there. */
@@ -147,14 +176,13 @@ static int write_tmpfs(const struct snapshot *s, struct target *t, struct error 
     int r = bundle_spec(s->c, &spec, err);
     const struct json *mounts = js_get(spec, "mounts");
     for (size_t i = 0; r == 0 && i < js_count(mounts); i++) {
-        if (!is_user_tmpfs(js_at(mounts, i)))
+        if (!is_kept_tmpfs(js_at(mounts, i)))
             continue;
         const char *where = js_get_string(js_at(mounts, i), "destination");
         _cleanup_close_ int fd = open_inside(s->init, where);
         _cleanup_free_ char *name = xasprintf("firn-tmpfs-%zu.tar", i);
-        const struct pack_options o = {.flags = PACK_ROOT};
         r = fd < 0 ? error_errno(err, -fd, "cannot open %s in container %s", where, s->c->name)
-                   : target_add_tree(t, name, fd, &o, err);
+                   : write_one_tmpfs(t, fd, where, name, err);
     }
     return r;
 }
@@ -274,7 +302,7 @@ int snapshot_apply_tmpfs(struct container *c, int dirfd, pid_t init, const struc
     for (size_t i = 0; r == 0 && i < js_count(mounts); i++) {
         const char *where = js_get_string(js_at(mounts, i), "destination");
         _cleanup_free_ char *name = xasprintf("firn-tmpfs-%zu.tar", i);
-        if (!is_user_tmpfs(js_at(mounts, i)) ||
+        if (!is_kept_tmpfs(js_at(mounts, i)) ||
             faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         _cleanup_close_ int to = open_inside(init, where);

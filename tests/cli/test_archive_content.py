@@ -153,6 +153,21 @@ def test_shared_memory_survives_a_local_checkpoint(t):
     equal(t.firn("exec", "c", "cat", "/dev/shm/f").out, "s\n")
 
 
+def test_what_programs_put_into_dev(t):
+    t.sleeper("c", "--tmpfs", "/scratch")
+    t.firn("exec", "c", "sh", "-c", "mkdir -m 711 /dev/net; echo x >/dev/net/f; mkfifo /dev/initctl;"
+           " chown 3:4 /dev/initctl; ln -s net/f /dev/l; echo y >/scratch/f; chmod 1770 /dev/shm")
+    look = ["exec", "c", "sh", "-c",
+            "find /dev /scratch -xdev | sort | xargs stat -c '%n %a %u %g %t %T %F'; "
+            "stat -c '%n %a' /dev/shm /dev/pts /dev/mqueue; cat /dev/l /scratch/f"]
+    before = t.firn(*look).out
+    cross(t)
+    equal(t.firn(*look).out, before, "what is in /dev")
+    t.firn("container", "checkpoint", "c")
+    t.firn("container", "restore", "c")
+    equal(t.firn(*look).out, before, "what is in /dev, restored here")
+
+
 def test_volumes(t):
     t.sleeper("c", "-v", "one:/one", "-v", "two:/two:ro", "-v", "/anonymous")
     t.firn("exec", "c", "sh", "-c", "echo 1 >/one/f; chown 3:4 /one/f; mkdir -m 700 /one/d; "
