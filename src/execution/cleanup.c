@@ -46,6 +46,6 @@ int execution_cleanup(struct execution *e, bool force, struct error *err)
         return lock;
     r = vessel_remove(e, err);
     if (r == 0)
-        r = execution_delete(e, err);
-    return r < 0 ? r : place_remove(e, err);
+        r = place_remove(e, err);
+    return r < 0 ? r : execution_delete(e, err);
 }

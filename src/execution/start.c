@@ -82,11 +82,20 @@ static int wait_until_it_runs(struct execution *e, struct error *err)
     return error_set(err, ETIMEDOUT, "the worker of execution %s does not come to run", e->id);
 }
 
+/* Written down first: what is killed half way is taken up by the next command. Until it is complete
+ * nobody else may do so: we hold the supervisor's lock. */
+static int write_down(const struct execution *e, bool with_vessel, struct error *err)
+{
+    _cleanup_close_ int lock = place_lock(e, err);
+    if (lock < 0)
+        return lock;
+    int r = execution_insert(e, err);
+    return r == 0 && with_vessel ? vessel_create(e, err) : r;
+}
+
 static int set_going(struct execution *e, struct error *err)
 {
-    int r = execution_insert(e, err);
-    if (r == 0)
-        r = recover_supervisor(e, err);
+    int r = recover_supervisor(e, err);
     return r < 0 ? r : wait_until_it_runs(e, err);
 }
 
@@ -102,7 +111,7 @@ int execution_start(struct firn *firn, struct json *config, const struct start_o
         r = make(firn, id, checked, o, &e, err);
     if (r < 0)
         return r;
-    r = vessel_create(e, err);
+    r = write_down(e, true, err);
     if (r == 0)
         r = set_going(e, err);
     if (r < 0) {
@@ -148,7 +157,7 @@ static int read_tag(struct firn *firn, const char *file, struct json **ret, stru
     return 0;
 }
 
-/* The file becomes this store's own checkpoint of it. */
+/* The file becomes this store's own checkpoint of it. 1: as a copy, 0: it is the very file. */
 static int take_file(const struct execution *e, const char *file, struct error *err)
 {
     _cleanup_free_ char *path = place_checkpoint(e), *aside = xasprintf("%s.new", path);
@@ -169,7 +178,7 @@ static int take_file(const struct execution *e, const char *file, struct error *
         unlink(aside);
         return error_errno(err, code, "cannot copy %s to %s", file, path);
     }
-    return 0;
+    return 1;
 }
 
 static int check_unknown(struct firn *firn, const char *id, struct error *err)
@@ -198,12 +207,16 @@ int execution_restore(struct firn *firn, const char *file, const struct start_op
         r = make(firn, id, checked, o, &e, err);
     if (r < 0)
         return r;
-    r = take_file(e, file, err);
+    bool copied = (r = take_file(e, file, err)) > 0;
+    if (r >= 0)
+        r = write_down(e, false, err);
     if (r == 0)
         r = set_going(e, err);
     if (r < 0) {
         execution_delete(e, NULL);
         vessel_remove(e, NULL);
+        if (copied)
+            place_remove(e, NULL);
         return r;
     }
     *ret = take_ptr(e);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 
 from harness.case import ID, check, contains, equal, matches
@@ -111,13 +112,16 @@ def test_restore_on_another_node(t):
     os.rename(x.checkpoint_path(id_), t.path("moved.tar"))
     t.firn("execution", "cleanup", "-f", id_)
     try:
-        for tar in ("busybox",):
-            r = t.run([*other, "import", "-q", "-c", 'CMD ["sh"]', t.tars[tar], tar])
-            equal(r.rc, 0, r.err)
+        r = t.run([*other, "execution", "restore", "--store", t.path("store2"), t.path("moved.tar")])
+        check(r.rc == 125 and "needs image" in r.err, str(r))
+        equal(os.listdir(t.path("store2")), [], "what a failed restore left")
+        r = t.run([*other, "import", "-q", "-c", 'CMD ["sh"]', t.tars["busybox"], "busybox"])
+        equal(r.rc, 0, r.err)
         r = t.run([*other, "execution", "restore", "--store", t.path("store2"), t.path("moved.tar")])
         equal((r.rc, r.out.strip()), (0, id_), r.err)
         t.wait_for("step 1 on the other node", lambda: 1 in x.effects())
-        again = t.run([*other, "execution", "restore", t.path("moved.tar")])
+        again = t.run([*other, "execution", "restore", "--store", t.path("store2"),
+                       t.path("moved.tar")])
         contains(again.err, "is here already")
     finally:
         t.run([*other, "execution", "cleanup", "-f", "-a"])
@@ -205,3 +209,20 @@ def test_logs_are_followed_to_the_end(t):
     equal(r.lines, [f"step {n}" for n in range(4)])
     equal(x.state(id_), "finished")
     equal(t.firn("execution", "logs", "--tail", "1", id_).out, "step 3\n")
+
+
+def test_a_start_that_is_killed_is_taken_up(t):
+    """Wherever it is killed: the execution is not there, or it comes to its end."""
+    x = Executions(t)
+    for n in range(6):
+        p = t.start("execution", "run", "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        p.stdin.write(json.dumps(x.config("/w/worker", "1", f"/out/{n}", "0")).encode())
+        p.stdin.close()
+        time.sleep(0.004 * n * n)
+        p.kill()
+        p.wait()
+    t.firn("execution", "recover")
+    for id_ in t.firn("execution", "list", "-q", "--no-trunc").lines:
+        equal(t.firn("execution", "wait", id_).out, "0\n")
+    kept = t.firn("execution", "list", "-q", "--no-trunc").lines
+    equal(sorted(t.ids()), sorted(kept), "containers")
