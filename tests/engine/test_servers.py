@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 
 from harness.case import Skip, check, equal, needs_root
 
@@ -104,6 +105,43 @@ def test_memcached(t):
     memcached(t, "--tcp-established")
 
 
+def memcached_stats(client):
+    client.send(b"stats\r\n")
+    lines = iter(client.line, b"END")
+    return {name: value for _, name, value in (line.decode().split(" ", 2) for line in lines)}
+
+
+@needs_root("TCP_REPAIR is for the owner of the network namespace")
+def test_memcached_with_much(t):
+    """64 MiB, or FIRN_TEST_MEMCACHED MiB: all values, counters and the uptime go on."""
+    size, port = int(os.environ.get("FIRN_TEST_MEMCACHED", "64")), free_port()
+    path = image(t, "memcached")
+    t.firn("run", "-d", "--name", "memcached", "memcached", path, "-u", "nobody", "-l",
+           "127.0.0.1", "-p", port, "-m", size * 2)
+    client, value = Client(t, port), os.urandom(65536)
+    for n in range(size * 16):
+        client.send(b"set key%d 0 0 65536\r\n%08d%s\r\n" % (n, n, value[8:]))
+        equal(client.line(), b"STORED", "set")
+    uptime, gets = int(memcached_stats(client)["uptime"]), 0
+    for _ in range(CYCLES):
+        begin = time.monotonic()
+        cycle(t, "memcached", "--tcp-established")
+        for n in range(size * 16):
+            client.send(b"get key%d\r\n" % n)
+            equal(client.line(), b"VALUE key%d 0 65536" % n, "the answer")
+            check(client.file.read(65538) == b"%08d%s\r\n" % (n, value[8:]), f"value {n} is another")
+            equal(client.line(), b"END", "the end of the answer")
+        gets += size * 16
+        stats = memcached_stats(client)
+        equal((int(stats["curr_items"]), int(stats["get_hits"])), (size * 16, gets), "the counters")
+        passed = int(stats["uptime"]) - uptime
+        check(0 <= passed <= time.monotonic() - begin + 2, f"the uptime jumped by {passed} s")
+        uptime += passed
+
+
+test_memcached_with_much.seconds = 300
+
+
 def test_memcached_with_connections_closed(t):
     memcached(t, "--tcp-close")
 
@@ -111,6 +149,13 @@ def test_memcached_with_connections_closed(t):
 def redis_bulk(client):
     size = int(client.line()[1:])
     return client.line() if size >= 0 else None
+
+
+def redis_info(client):
+    client.send(b"INFO persistence\r\n")
+    size = int(client.line()[1:])
+    text = client.file.read(size + 2).decode()
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def test_redis_with_connections_closed(t):
@@ -156,6 +201,16 @@ def test_redis(t):
         equal(lines[6], b"item%d" % cycles, "what is published")
     client.send(b"BGSAVE\r\n")
     check(client.line().startswith(b"+Background"), "no background save")
+    t.wait_for("background save", lambda: redis_info(client)["rdb_bgsave_in_progress"] == "0")
+    equal(redis_info(client)["rdb_last_bgsave_status"], "ok", "the background save")
+    equal(redis_info(client)["aof_last_write_status"], "ok", "the append only file")
+    # What the files hold is what it held.
+    t.firn("kill", "redis")
+    t.firn("wait", "redis")
+    t.firn("start", "redis")
+    client = Client(t, port)
+    client.send(b"DBSIZE\r\n")
+    equal(client.line(), b":%d" % (KEYS + 1), "keys after a start from the files")
 
 
 NGINX = """daemon off; worker_processes 2; pid /tmp/nginx.pid; error_log /dev/stderr;

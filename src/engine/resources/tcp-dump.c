@@ -196,12 +196,20 @@ int tcp_streams_write(struct dump *d, struct error *err)
     return r;
 }
 
+void tcp_reuse_again(int fd, const InetSkEntry *e)
+{
+    int yes = 1;
+    if (e->opts && e->opts->reuseaddr)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+}
+
 void tcp_streams_unhold(struct dump *d)
 {
     for (size_t i = 0; i < d->connection_count; i++) {
         int off = TCP_REPAIR_OFF;
         hear_again(&d->connections[i]);
         setsockopt(d->connections[i].fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
+        tcp_reuse_again(d->connections[i].fd, d->connections[i].socket);
     }
 }
 

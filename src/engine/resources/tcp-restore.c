@@ -209,8 +209,10 @@ int tcp_stream_restore(struct maker *m, int fd, InetSkEntry *e, struct error *er
 /* All at once, at the very end: a restore that fails before leaves the other ends waiting. */
 void tcp_streams_go(struct restore *r)
 {
-    for (size_t i = 0; i < r->connection_count; i++)
+    for (size_t i = 0; i < r->connection_count; i++) {
         set(r->connections[i].fd, TCP_REPAIR, TCP_REPAIR_OFF);
+        tcp_reuse_again(r->connections[i].fd, r->connections[i].socket);
+    }
     for (size_t i = 0; i < r->connection_count; i++) {
         const struct tcp_revived *t = &r->connections[i];
         if (t->unsent_size)

@@ -21,6 +21,9 @@ struct tcp_revived {
     size_t unsent_size;
 };
 
+/* The end of the repair mode takes SO_REUSEADDR away: a server that is started again while its old
+ * connections linger could not have its port. */
+void tcp_reuse_again(int fd, const InetSkEntry *e);
 /* Lets all go on as if nothing had been; a window probe brings what was missed meanwhile. */
 void tcp_streams_unhold(struct dump *d);
 /* Is the other end in the container, too? */
