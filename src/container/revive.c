@@ -291,6 +291,8 @@ static void fill_stats(const struct work *w, struct restore_stats *stats)
     stats->forking_time = (int64_t)s.forking_time;
     stats->restore_time = (int64_t)s.restore_time;
     stats->pages_restored = (int64_t)s.pages_restored;
+    stats->pages_compared = (int64_t)s.pages_compared;
+    stats->pages_skipped_cow = (int64_t)s.pages_skipped_cow;
 }
 
 int revive(struct job *job, const struct revival_plan *plan, struct restore_stats *stats,

@@ -18,6 +18,7 @@ struct page_range {
     remote_addr start;
     uint64_t count;
     bool readable;    /* else only through /proc/PID/mem */
+    bool born;        /* a restore: the process is born with it, see cradles.h */
     bool unforked;    /* a fork leaves it out or wipes it */
     const void *kept; /* its content, if it is not in the process that is read */
 };

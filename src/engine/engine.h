@@ -139,6 +139,7 @@ struct engine_restore_stats {
     uint64_t forking_time; /* exec-stop to all processes there */
     uint64_t restore_time; /* exec-stop to release */
     uint64_t pages_restored;
+    uint64_t pages_compared, pages_skipped_cow; /* of relatives; those found to be the same */
     uint32_t tasks, threads;
 };
 

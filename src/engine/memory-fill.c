@@ -62,6 +62,13 @@ static bool take(struct cursor *at, size_t limit, struct chunk *ret)
     ret->count = ret->size = 0;
     while (at->range < f->count && ret->size < limit && ret->count < RANGES) {
         const struct page_range *range = &f->ranges[at->range];
+        if (range->born && ret->size)
+            break;
+        if (range->born) {
+            ret->offset = at->offset += range->count * PAGE;
+            at->range++;
+            continue;
+        }
         uint64_t left = range->count * PAGE - at->into;
         size_t step = limit - ret->size < left ? limit - ret->size : left;
         void *address = (void *)(f->base + range->start + at->into); // NOLINT

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "engine/aio.h"
+#include "engine/cradles.h"
 #include "engine/hoard.h"
 #include "engine/huge-pages.h"
 #include "engine/kernel.h"
@@ -304,6 +305,22 @@ static int map_shared_huge(struct builder *w, const VmaEntry *v)
     return 0;
 }
 
+static int map_around_cradles(struct builder *w, const VmaEntry *v, uint64_t prot, uint64_t flags)
+{
+    const char *what = flags & MAP_HUGETLB ? "map memory" NO_HUGE_PAGES : "map its memory";
+    int n = 0;
+    for (uint64_t at = v->start; n == 0 && at < v->end;) {
+        const struct cradle *c = cradles_find(w->r, w->t, at, v->end);
+        uint64_t end = c ? c->start : v->end;
+        n = room_for(w, 1);
+        if (end > at)
+            batch_call(w->b, what, SYS_mmap, at, end - at, prot, flags | MAP_FIXED_NOREPLACE,
+                       (uint64_t)-1, 0);
+        at = c ? c->end : end;
+    }
+    return n;
+}
+
 static int map_area(struct builder *w, const VmaEntry *v)
 {
     uint64_t size = v->end - v->start;
@@ -330,8 +347,10 @@ static int map_area(struct builder *w, const VmaEntry *v)
      * is would be refused as memory. */
     if (has_content(w, v))
         prot |= PROT_READ | PROT_WRITE;
-    batch_call(w->b, flags & MAP_HUGETLB ? "map memory" NO_HUGE_PAGES : "map its memory", SYS_mmap,
-               v->start, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+    if (v->status & VMA_ANON_PRIVATE)
+        return map_around_cradles(w, v, prot, flags);
+    batch_call(w->b, "map its memory", SYS_mmap, v->start, size, prot, flags | MAP_FIXED_NOREPLACE,
+               fd, offset);
     return n;
 }
 
@@ -443,7 +462,10 @@ static int map(struct restore *r, struct task *t, struct batch *b, struct error 
         return find_vdso_insn(t, err);
     struct builder w = {.r = r, .t = t, .b = b, .fd = -1, .err = err};
     batch_start(b, &t->threads[0].puppet);
-    int n = set_mm(&w);
+    int n = cradles_leave(r, t, b, err);
+    batch_reset(b);
+    if (n == 0)
+        n = set_mm(&w);
     if (n == 0)
         n = move_kernel_mappings(r, t, b, err);
     batch_reset(b);
@@ -451,6 +473,9 @@ static int map(struct restore *r, struct task *t, struct batch *b, struct error 
         n = find_vdso_insn(t, err);
     if (n == 0)
         n = map_areas(&w);
+    if (n == 0)
+        n = cradles_forget(r, t, b, err);
+    batch_reset(b);
     if (n == 0)
         n = huge_pages_prepare(r, t, b, err);
     if (n == 0)

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/strv.h"
 #include "engine/clocks.h"
+#include "engine/cradles.h"
 #include "engine/hoard.h"
 #include "engine/ipc-settings.h"
 #include "engine/ipc.h"
@@ -99,6 +100,7 @@ static const struct {
     {"make System V objects", restore_ipc},
     {"make shared memory", restore_nurseries},
     {"delete what was deleted", restore_ipc_deleted},
+    {"make memory that relatives share", restore_cradles},
     {"make the processes", restore_births},
     {"make process groups", restore_groups},
     {"make processes that only pidfds know", pidfd_bear_departed},
@@ -207,6 +209,9 @@ void restore_free(struct restore *r)
         image_free(r->locks);
     free(r->ipc);
     free(r->nurseries);
+    free(r->cradles);
+    for (size_t i = 0; i < r->tree.count; i++)
+        free(r->tree.tasks[i].forgotten);
     restore_close_fillings(r);
     free(r->fillings);
     refusals_clear(&r->refusals);

@@ -96,6 +96,8 @@ struct restore {
     size_t ipc_count, ipc_room;
     struct nursery *nurseries;
     size_t nursery_count, nursery_room;
+    struct cradle *cradles; /* see cradles.h */
+    size_t cradle_count, cradle_room;
     struct filling *fillings;
     size_t filling_count, filling_room;
     /* Room in every address space that no process of the dump uses: the stage, a place to park the

@@ -56,6 +56,9 @@ struct task {
     struct page_range *guards; /* a restore: MADV_GUARD_INSTALL */
     size_t guard_count;
     size_t page_range_count;
+    bool *cradles; /* a restore: those that are its own, see cradles.h */
+    struct page_range *forgotten;
+    size_t forgotten_count;
     uint32_t files_id, pages_id;
 };
 
