@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "container/container.h"
 #include "store/image.h"
+#include "store/network.h"
 #include "store/volume.h"
 
 /* The last argument is the word being typed, those before it the finished ones. Prints one
@@ -57,6 +58,15 @@ static void print_volumes(struct firn *firn)
         printf("%s\n", list.items[i]->name);
 }
 
+static void print_networks(struct firn *firn)
+{
+    _cleanup_network_list_ struct network_list list = {0};
+    if (network_list(firn->store, &list, NULL) < 0)
+        return;
+    for (size_t i = 0; i < list.count; i++)
+        printf("%s\n", list.items[i]->name);
+}
+
 /* What a command takes is written in its usage. */
 static void print_arguments(const struct command *c, struct firn *firn)
 {
@@ -68,6 +78,8 @@ static void print_arguments(const struct command *c, struct firn *firn)
         print_images(firn);
     if (strstr(c->usage, "VOLUME"))
         print_volumes(firn);
+    if (strstr(c->usage, "NETWORK"))
+        print_networks(firn);
 }
 
 /* Is the last finished word an option that waits for its value? */

@@ -26,3 +26,4 @@ def test_words(t):
     check("checkpoint" in complete(t, "container", "ch"), "container ch -> checkpoint")
     check("--leave-running" in complete(t, "container", "checkpoint", "--leave"), "options")
     check("mycontainer" in complete(t, "rm", "my"), "containers")
+    check("podman" in complete(t, "network", "inspect", "po"), "networks")
