@@ -57,7 +57,7 @@ void vma_list_free(struct vma_list *list);
 int vma_list_read_plain(pid_t pid, struct vma_list **ret, struct error *err);
 
 /* The flags of mmap(2) that ask for huge TLB pages, of a size. */
-#define MAP_HUGETLB_BITS (MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define MAP_HUGETLB_BITS (MAP_HUGETLB | (uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 /* The size of the pages of a mapping with these flags. */
 uint64_t vma_page_size(uint32_t flags);
 
