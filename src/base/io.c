@@ -232,3 +232,27 @@ int open_in_root(int rootfd, const char *path, int flags, mode_t mode)
     int fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
     return fd < 0 ? -errno : fd;
 }
+
+static uint64_t tree_size_at(int dirfd)
+{
+    _cleanup_closedir_ DIR *dir = fdopendir(dirfd);
+    uint64_t size = 0;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        struct stat st;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        int sub = S_ISDIR(st.st_mode)
+                      ? openat(dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                      : -1;
+        size += S_ISDIR(st.st_mode) ? 0 : (uint64_t)st.st_size;
+        size += sub >= 0 ? tree_size_at(sub) : 0;
+    }
+    return size;
+}
+
+uint64_t tree_size(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? 0 : tree_size_at(fd);
+}

@@ -36,6 +36,9 @@ int remove_tree(const char *path, struct error *err);
 /* remove_tree of what is inside; the directory itself stays. */
 int remove_content(const char *path, struct error *err);
 
+/* Apparent size in bytes of all files below; 0 if there is nothing. */
+uint64_t tree_size(const char *path);
+
 /* "a/b" from parts, the caller frees. */
 char *path_join(const char *a, const char *b);
 /* Opens `path` below `rootfd` as if rootfd were "/": no link and no ".." leads out

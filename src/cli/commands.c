@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 const struct command_group command_groups[] = {
+    {"checkpoint", "Manage checkpoints"},
     {"container", "Manage containers"},
     {"execution", "Manage executions: containers that are to reach their end"},
     {"image", "Manage images"},
@@ -13,6 +14,9 @@ const struct command_group command_groups[] = {
 const struct command *const commands[] = {
     &command_attach,
     &command_check,
+    &command_checkpoint_inspect,
+    &command_checkpoint_ls,
+    &command_checkpoint_rm,
     &command_commit,
     &command_complete,
     &command_completion,

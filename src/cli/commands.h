@@ -5,6 +5,9 @@
 
 extern const struct command command_attach;
 extern const struct command command_check;
+extern const struct command command_checkpoint_inspect;
+extern const struct command command_checkpoint_ls;
+extern const struct command command_checkpoint_rm;
 extern const struct command command_commit;
 extern const struct command command_complete;
 extern const struct command command_completion;

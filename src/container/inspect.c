@@ -95,30 +95,10 @@ static struct json *make_graph_driver(struct container *c)
     return o;
 }
 
-/* Apparent size of everything below. */
-static int64_t tree_size(int dirfd)
-{
-    _cleanup_closedir_ DIR *dir = fdopendir(dirfd);
-    int64_t size = 0;
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        int sub = S_ISDIR(st.st_mode)
-                      ? openat(dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                      : -1;
-        size += S_ISDIR(st.st_mode) ? 0 : st.st_size;
-        size += sub >= 0 ? tree_size(sub) : 0;
-    }
-    return size;
-}
-
 static void sizes(struct container *c, int64_t *ret_own, int64_t *ret_all)
 {
     _cleanup_free_ char *upper = container_path(c, "upper");
-    int fd = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *ret_own = fd >= 0 ? tree_size(fd) : 0;
+    *ret_own = (int64_t)tree_size(upper);
     *ret_all = *ret_own;
     _cleanup_image_ struct image *image = NULL;
     struct error ignored;

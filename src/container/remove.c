@@ -7,13 +7,12 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/strv.h"
-#include "container/checkpoint.h"
+#include "container/checkpoints.h"
 #include "container/cleanup.h"
 #include "container/event.h"
 #include "container/firn.h"
 #include "container/state.h"
 #include "container/stop.h"
-#include "engine/engine.h"
 #include "store/database.h"
 #include "store/store.h"
 #include "store/volume.h"
@@ -52,14 +51,6 @@ static int remove_everything(struct container *c, struct error *err)
     return 0;
 }
 
-static void forget_connections(const struct container *c)
-{
-    _cleanup_free_ char *images = container_path(c, LOCAL_CHECKPOINT);
-    _cleanup_close_ int fd = open(images, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        connections_forget(fd);
-}
-
 static int remove_locked(struct container *c, const struct remove_options *options,
                          struct error *err)
 {
@@ -78,7 +69,7 @@ static int remove_locked(struct container *c, const struct remove_options *optio
     r = cleanup_ended(c, err);
     if (r < 0)
         return r;
-    forget_connections(c);
+    checkpoint_drop_connections(c);
     _cleanup_strv_ char **volumes = NULL;
     if (options->volumes || container_auto_removes(c))
         r = volume_anonymous_of(c->firn->store, c->id, &volumes, err);
