@@ -266,17 +266,21 @@ public class Count {
 """
 
 
-def test_jvm(t):
+def run_java(t, name, source, *flags):
     java, compiler = shutil.which("java"), shutil.which("javac")
     if not java or not compiler:
         raise Skip("there is no Java compiler here")
-    source = t.write("Count.java", JAVA)
-    check(t.run([compiler, "-d", t.dir, source]).rc == 0, "the Java program does not compile")
+    path = t.write(f"{name}.java", source)
+    check(t.run([compiler, "-d", t.dir, path]).rc == 0, "the Java program does not compile")
     os.chmod(t.dir, 0o755)
     places = ["/usr", "/lib", "/lib64", *glob.glob("/etc/java-*")]
     mounts = [f"-v={place}:{place}:ro" for place in places if os.path.exists(place)]
-    t.firn("run", "-d", "--name", "jvm", *mounts, f"-v={t.dir}:/count:ro", "busybox",
-           os.path.realpath(java), "-Xmx128m", "-cp", "/count", "Count")
+    t.firn("run", "-d", "--name", "jvm", *mounts, f"-v={t.dir}:/java:ro", "busybox",
+           os.path.realpath(java), *flags, "-cp", "/java", name)
+
+
+def test_jvm(t):
+    run_java(t, "Count", JAVA, "-Xmx128m")
     t.wait_for_log("jvm", "20", 60)
     for _ in range(CYCLES):
         last = t.count("jvm")
@@ -285,3 +289,46 @@ def test_jvm(t):
 
 
 test_jvm.seconds = 150
+
+
+# A line: which it is, how fast the compiled code is by the thread's own time, nanoTime() in ms.
+RATE = """
+import java.lang.management.ManagementFactory;
+
+public class Rate {
+    static long sum;
+    static void work() { for (int n = 0; n < 20_000_000; n++) sum = sum * 31 + (n ^ sum >>> 7); }
+    public static void main(String[] arguments) throws Exception {
+        var threads = ManagementFactory.getThreadMXBean();
+        for (int n = 0; ; n++) {
+            long begin = threads.getCurrentThreadCpuTime();
+            work();
+            long took = threads.getCurrentThreadCpuTime() - begin;
+            System.out.println(n + " " + 20_000_000_000L / took + " " + System.nanoTime() / 1_000_000);
+            Thread.sleep(10);
+        }
+    }
+}
+"""
+
+
+def test_jvm_stays_warm(t):
+    run_java(t, "Rate", RATE, "-XX:+UseG1GC")
+
+    def lines():
+        return [tuple(map(int, line.split())) for line in t.logs("jvm")]
+    t.wait_for("warm code", lambda: len(lines()) > 20, 60)
+    for _ in range(CYCLES):
+        before, begin = lines(), time.monotonic()
+        cycle(t, "jvm")
+        t.wait_for("work", lambda last=len(before): len(lines()) > last + 7)
+        now, passed = lines(), (time.monotonic() - begin) * 1000
+        equal([n for n, _, _ in now], list(range(len(now))), "the numbers")
+        warm = sorted(rate for _, rate, _ in before[-10:])[5]
+        again = sorted(rate for _, rate, _ in now[len(before) + 2:])[-1]
+        check(again > 0.8 * warm, f"the code does {again} after the restore, and did {warm}")
+        steps = [b[2] - a[2] for a, b in zip(now[len(before) - 1:], now[len(before):])]
+        check(min(steps) >= 0 and sum(steps) < passed + 2000, f"nanoTime jumps by {max(steps)} ms")
+
+
+test_jvm_stays_warm.seconds = 150
