@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 from harness import host
 from harness.case import equal
@@ -253,3 +254,40 @@ def test_editor_pager_and_shell_in_tmux(t):
     shown(t, "bash", "^all is 42$")
     t.wait_for("text", lambda: "again1" in host.sh(t, "m", "cat /tmp/text"))
     equal(host.sh(t, "m", "cat /tmp/text").split(), ["line1", "again0", "again1"], "what vim wrote")
+
+
+# A shell in the container's own terminal.
+
+def typed(t, text):
+    """What a user types who attaches for a moment."""
+    p = t.start("attach", "sh", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+    p.stdin.write(text)
+    p.stdin.flush()
+    return p
+
+
+def test_job_control_in_a_terminal(t):
+    host.need("bash")
+    host.run(t, "sh", "bash", "--norc", "--noediting", options=["-i", "-t"])
+    client = typed(t, b"sleep 1001 & sleep 1002 & sleep 1003\n")
+    t.wait_for("jobs", lambda: len(host.sh(t, "sh", "pidof sleep; true").split()) == 3)
+    client.kill()
+    for n in range(5):
+        cycle(t, "sh")
+        # Ctrl-Z stops the one in the foreground, fg brings it back.
+        client = typed(t, b"\x1a")
+        t.wait_for("stopped job", lambda: is_stopped(t))
+        client.stdin.write(b"jobs; echo cycle $((%d + 100)); fg %%3\n" % n)
+        client.stdin.flush()
+        t.wait_for_log("sh", re.compile(rf"^cycle {n + 100}$"))
+        t.wait_for_log("sh", re.compile(r"^sleep 1003$"))
+        client.kill()
+    log = "\n".join(t.logs("sh"))
+    equal(len(re.findall(r"\[3\]\+ +Stopped +sleep 1003", log)), 10, "stops told by bash and by jobs")
+    equal(len(re.findall(r"\[1\]  +Running +sleep 1001 &", log)), 5, "jobs in the background")
+
+
+def is_stopped(t):
+    """Whether any process is stopped."""
+    return "T" in re.findall(r"State:\s+(\w)", host.sh(t, "sh", "cat /proc/[0-9]*/status; true"))
