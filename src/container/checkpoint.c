@@ -182,6 +182,9 @@ static int write_all(struct snapshot *s, struct target *t, struct dump *d, struc
     return r < 0 ? r : fault("checkpoint", "it is committed", err);
 }
 
+/* So often is looked again whether what hindered has passed. */
+enum { PATIENCE = 25, PAUSE_US = 17000 };
+
 /* ---- and after ---- */
 
 static int end_container(struct container *c, const struct checkpoint_options *o, struct dump *d,
@@ -275,6 +278,24 @@ static int complete(struct job *job, struct snapshot *s, struct target *t, struc
                                      : end_container(s->c, q->options, d, &status->init, err);
 }
 
+/* What a program is about to read or accept is waited for, a moment. */
+static int freeze(const struct dump_options *o, struct watch *watch, struct dump **ret,
+                  struct error *err)
+{
+    for (int left = PATIENCE;; left--) {
+        int r = dump_freeze(o, ret, err);
+        progress_bar_end(&watch->bar);
+        watch->bar = (struct progress_bar){.what = "Checkpointing"};
+        if (r == 0)
+            r = dump_judge(*ret, err);
+        if (r == 0 || !left || !*ret || !dump_may_pass(*ret))
+            return r;
+        dump_free(take_ptr(*ret));
+        *err = (struct error){0};
+        usleep(PAUSE_US);
+    }
+}
+
 /* The container is locked and runs. */
 static int checkpoint_running(struct job *job, struct container *c,
                               const struct container_status *status, struct error *err)
@@ -322,11 +343,7 @@ static int checkpoint_running(struct job *job, struct container *c,
         .context = &watch,
     };
     struct dump *d = NULL;
-    r = dump_freeze(&o, &d, err);
-    progress_bar_end(&watch.bar);
-    watch.bar = (struct progress_bar){.what = "Checkpointing"};
-    if (r == 0)
-        r = dump_judge(d, err);
+    r = freeze(&o, &watch, &d, err);
     if (r == 0 && !q->options->dry_run)
         r = complete(job, &s, t, d, status, err);
     if (r == 0 && !q->options->dry_run)

@@ -230,6 +230,11 @@ int dump_judge(struct dump *d, struct error *err)
                            d->options.name);
 }
 
+bool dump_may_pass(const struct dump *d)
+{
+    return d->passing > 0 && d->passing == d->refusals.count;
+}
+
 int dump_write(struct dump *d, struct sink *sink, struct error *err)
 {
     d->sink = sink;

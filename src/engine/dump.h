@@ -87,6 +87,7 @@ struct aio_seen {
 struct dump {
     struct dump_options options;
     struct refusals refusals; /* see dump_refuse */
+    size_t passing;           /* so many of them will not be there soon */
     bool judged;
     bool incomplete; /* a process cannot be looked at: what it holds is not known */
     struct arena *arena;

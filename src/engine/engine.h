@@ -95,6 +95,8 @@ int dump_freeze(const struct dump_options *options, struct dump **ret, struct er
 /* Nothing was changed or written when this returns. Optional: dump_write does it, if it was not
  * done. */
 int dump_judge(struct dump *d, struct error *err);
+/* Whether all that was refused passes by itself, soon: data that a program is about to read. */
+bool dump_may_pass(const struct dump *d);
 int dump_write(struct dump *d, struct sink *sink, struct error *err);
 int dump_release(struct dump *d, struct error *err);
 int dump_kill(struct dump *d, struct error *err);

@@ -89,11 +89,13 @@ static int judge(struct dump *d, const struct descriptor *f, uint32_t portid, in
             return 0;
         if (!listed)
             return refuse(d, f, "of another network namespace, which firn cannot save", err);
-        if (!rest)
+        if (!rest) {
+            d->passing++;
             return refuse(d, f,
                           "with messages of the kernel that are not read yet, which firn cannot "
                           "save: try again",
                           err);
+        }
         return 0;
     }
     return error_set(err, ENOTSUP, "%s is a netlink socket of protocol %d, which firn cannot save",

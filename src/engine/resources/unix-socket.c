@@ -192,11 +192,13 @@ static int dump_waiting(struct dump *d, const struct descriptor *f, int fd, Unix
     int sent = 0;
     if (!at || e->state != STATE_ESTABLISHED || e->peer)
         return 0;
-    if (ioctl(fd, SIOCOUTQ, &sent) < 0 || sent > 0)
+    if (ioctl(fd, SIOCOUTQ, &sent) < 0 || sent > 0) {
+        d->passing++;
         return error_set(err, ENOTSUP,
                          "%s is a unix connection with data in it that is not accepted yet, which "
                          "firn cannot save: try again",
                          descriptor_name(d, f));
+    }
     js_set(extra_of(d->extra, "sockets", e->id), "waitsAt", js_int(at->ino));
     return 0;
 }
