@@ -94,17 +94,41 @@ int place_remove(const struct execution *e, struct error *err)
     return r < 0 ? r : remove_tree(directory, err);
 }
 
-int place_lock(const struct execution *e, struct error *err)
+/* The file may be removed between our opening and our locking it: then it is nobody's lock. */
+static int try_lock(const char *path, struct error *err)
 {
-    _cleanup_free_ char *path = place_run(e, "lock");
-    int r = place_make_run(e, err);
-    if (r < 0)
-        return r;
+    struct stat ours, there;
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_errno(err, errno, "cannot open %s", path);
+        return errno == ENOENT ? -ESTALE : error_errno(err, errno, "cannot open %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EWOULDBLOCK
                                     : error_errno(err, errno, "cannot lock %s", path);
+    if (fstat(fd, &ours) < 0 || stat(path, &there) < 0 || ours.st_ino != there.st_ino)
+        return -ESTALE;
     return take_fd(fd);
+}
+
+int place_lock(const struct execution *e, struct error *err)
+{
+    _cleanup_free_ char *path = place_run(e, "lock");
+    int r;
+    do {
+        r = place_make_run(e, err);
+        if (r == 0)
+            r = try_lock(path, err);
+    } while (r == -ESTALE);
+    return r;
+}
+
+int place_lock_known(const struct execution *e)
+{
+    _cleanup_free_ char *path = place_run(e, "lock");
+    return path_exists(path) ? try_lock(path, NULL) : -ENOENT;
+}
+
+void place_remove_run(const struct execution *e)
+{
+    _cleanup_free_ char *run = place_run(e, "");
+    remove_tree(run, NULL);
 }

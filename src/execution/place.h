@@ -28,3 +28,7 @@ int place_remove(const struct execution *e, struct error *err);
 
 /* The lock of the supervisor: its fd, or -EWOULDBLOCK without error text when somebody has it. */
 int place_lock(const struct execution *e, struct error *err);
+/* The same, but nothing is made: -ENOENT when there is no lock to hold. No error texts. */
+int place_lock_known(const struct execution *e);
+/* Removes <runroot>/executions/<id>. */
+void place_remove_run(const struct execution *e);

@@ -1,9 +1,12 @@
 #include "execution/recover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/digest.h"
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/strv.h"
@@ -12,8 +15,7 @@
 
 bool recover_is_supervised(const struct execution *e)
 {
-    _cleanup_free_ char *path = place_run(e, "lock");
-    _cleanup_close_ int fd = path_exists(path) ? place_lock(e, NULL) : -1;
+    _cleanup_close_ int fd = place_lock_known(e);
     return fd == -EWOULDBLOCK;
 }
 
@@ -42,6 +44,23 @@ int recover_supervisor(const struct execution *e, struct error *err)
     return pid < 0 ? pid : 0;
 }
 
+/* What a start leaves that was killed before it wrote the execution down. */
+static void sweep(struct firn *firn, const struct execution_list *list)
+{
+    _cleanup_free_ char *path = path_join(firn->runroot, "executions");
+    _cleanup_closedir_ DIR *dir = opendir(path);
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        const struct execution e = {.firn = firn, .id = d->d_name};
+        bool known = !is_sha256_hex(d->d_name);
+        for (size_t i = 0; !known && i < list->count; i++)
+            known = strcmp(list->items[i]->id, d->d_name) == 0;
+        _cleanup_close_ int lock = known ? -1 : place_lock_known(&e);
+        _cleanup_execution_ struct execution *there = NULL;
+        if (lock >= 0 && execution_lookup(firn, d->d_name, &there, NULL) < 0)
+            place_remove_run(&e);
+    }
+}
+
 int recover_all(struct firn *firn, struct error *err)
 {
     _cleanup_execution_list_ struct execution_list list = {0};
@@ -51,5 +70,7 @@ int recover_all(struct firn *firn, struct error *err)
         if (!execution_is_over(list.items[i]) && recover_supervisor(list.items[i], &one) < 0)
             firn_log(firn, LOG_LEVEL_ERROR, "execution %s: %s", list.items[i]->id, one.text);
     }
+    if (r == 0)
+        sweep(firn, &list);
     return r;
 }

@@ -48,9 +48,6 @@ static int make(struct firn *firn, const char *id, struct json *config,
         .backoff = o->backoff,
         .grace = o->grace,
     };
-    r = place_make_store(e, err);
-    if (r < 0)
-        return r;
     *ret = take_ptr(e);
     return 0;
 }
@@ -86,10 +83,18 @@ static int wait_until_it_runs(struct execution *e, struct error *err)
  * nobody else may do so: we hold the supervisor's lock. */
 static int write_down(const struct execution *e, bool with_vessel, struct error *err)
 {
-    _cleanup_close_ int lock = place_lock(e, err);
+    int fd = place_lock(e, err);
+    for (int i = 0; fd == -EWOULDBLOCK && i < 1000; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* of one who sweeps */
+        fd = place_lock(e, err);
+    }
+    _cleanup_close_ int lock = fd;
     if (lock < 0)
-        return lock;
+        return lock == -EWOULDBLOCK ? error_set(err, EAGAIN, "execution %s is locked", e->id)
+                                    : lock;
     int r = execution_insert(e, err);
+    if (r == 0)
+        r = place_make_store(e, err);
     return r == 0 && with_vessel ? vessel_create(e, err) : r;
 }
 
@@ -205,6 +210,9 @@ int execution_restore(struct firn *firn, const char *file, const struct start_op
         r = execution_config_check(js_get(tag, "config"), &checked, err);
     if (r == 0)
         r = make(firn, id, checked, o, &e, err);
+    if (r < 0)
+        return r;
+    r = place_make_store(e, err);
     if (r < 0)
         return r;
     bool copied = (r = take_file(e, file, err)) > 0;
