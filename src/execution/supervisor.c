@@ -219,6 +219,8 @@ int supervise(struct execution *e, struct error *err)
     signal(SIGPIPE, SIG_IGN);
     struct supervision s = {.e = e, .init_fd = -1};
     int r = execution_refresh(e, err);
+    if (r == -ENOENT)
+        place_remove_run(e); /* it was removed while we started */
     if (r == 0)
         r = server_open(&s.server, e, err);
     if (r < 0)
