@@ -141,6 +141,7 @@ static const struct {
     {SYS_personality, "personality"},
     {SYS_membarrier, "membarrier"},
     {SYS_keyctl, "keyctl"},
+    {SYS_clone, "clone"},
     {SYS_clone3, "clone3"},
     {SYS_wait4, "wait4"},
     {SYS_landlock_create_ruleset, "landlock_create_ruleset"},
