@@ -1,6 +1,9 @@
 """A container that goes on while its memory is written: what comes back is one moment of it."""
 
+import os
 import re
+import signal
+import time
 
 from harness.case import Failed, check, equal
 
@@ -59,3 +62,34 @@ def test_no_memory_to_spare(t):
     start(t, "--memory", "60m")
     equal(dump(t)["firn_twins"], 0, "twins")
     ask(t, 2)
+
+
+def tracers(t):
+    """The processes that work at the checkpoint."""
+    out = t.run(["pgrep", "-f", t.root + ".*checkpoint"]).out
+    return [int(pid) for pid in out.split()]
+
+
+def test_a_firn_that_is_killed(t):
+    start(t)
+    for n in range(6):
+        p = t.start("container", "checkpoint", "--leave-running", "--export", t.path("c.tar.zst"),
+                    "guest", stdout=-3, stderr=-3)
+        time.sleep(0.02 + 0.02 * n)
+        for pid in tracers(t) + [p.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        p.wait()
+    # A twin may be left as a zombie, nothing more of it.
+    def alive():
+        rows = t.firn("top", "guest", "state", "args").lines[1:]
+        return [row for row in rows if not row.startswith("Z")]
+
+    t.wait_for("the twins to die", lambda: len(alive()) == 3)
+    dump(t, "--export", t.path("c.tar.zst"))
+    t.firn("rm", "-f", "-t", "0", "guest")
+    t.firn("container", "restore", "--import", t.path("c.tar.zst"))
+    t.firn("kill", "-s", "USR1", "guest")
+    t.wait_for_log("guest", re.compile("^(ok 2|FAIL 2: a child has ended)$"))
