@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "container/arp.h"
 
 #define DIRECTORY "/run/firn/leases"
 #define LOCK      "/run/firn/networks.lock"
@@ -72,7 +73,7 @@ static int choose(const struct lease_request *q, uint32_t *ret, struct error *er
     for (uint64_t i = 0; i < count; i++) {
         at = at < first || at >= last ? first : at + 1;
         _cleanup_free_ char *owner = at == q->gateway ? NULL : owner_of(&q->subnet, at);
-        if (at == q->gateway || owner)
+        if (at == q->gateway || owner || arp_is_taken(q->bridge, at))
             continue;
         *ret = at;
         return 0;
@@ -91,6 +92,8 @@ static int check_wanted(const struct lease_request *q, struct error *err)
         return error_kind_set(err, ERROR_USAGE, "requested ip address %s not in subnet %s", text,
                               subnet);
     _cleanup_free_ char *owner = owner_of(&q->subnet, q->wanted);
+    if (!owner && q->wanted != q->gateway && arp_is_taken(q->bridge, q->wanted))
+        owner = xasprintf("somebody else on %s", q->bridge);
     if (!owner && q->wanted != q->gateway)
         return 0;
     return error_kind_set(err, ERROR_CONFLICT,

@@ -1,6 +1,7 @@
 /* Who has which address of a bridge's subnet. Bridges are the host's, so this is not in a store's
  * database but in /run/firn/leases, one file per address: it holds the path of the network
- * namespace that has it. A lease whose namespace is gone is over. */
+ * namespace that has it. A lease whose namespace is gone is over. Other programs use the same
+ * bridges, so an address is also asked for on the bridge before it is given away. */
 #pragma once
 
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct lease_request {
     uint32_t gateway;     /* given to nobody */
     uint32_t first, last; /* what may be chosen; 0: all of the subnet */
     uint32_t wanted;      /* 0: any */
+    const char *bridge;   /* its interface, which need not be there */
     const char *owner;    /* path of the namespace, which exists */
 };
 /* Expects the lock. ERROR_CONFLICT: "requested ip address A is already allocated ...". */

@@ -71,11 +71,13 @@ static int lease_address(struct network_job *job, const struct network *n, uint3
     const struct json *subnet = js_at(js_get(n->document, "subnets"), 0);
     const struct json *range = js_get(subnet, "lease_range");
     const char *text = js_get_string(subnet, "subnet");
+    const char *bridge = js_get_string(n->document, "network_interface");
     struct lease_request q = {
         .gateway = address_of(subnet, "gateway"),
         .first = address_of(range, "start_ip"),
         .last = address_of(range, "end_ip"),
         .wanted = wanted,
+        .bridge = bridge ? bridge : "",
         .owner = job->netns,
     };
     uint32_t address;

@@ -276,6 +276,30 @@ def test_addresses_can_be_chosen(t):
 
 
 @needs_root(BRIDGE)
+def test_addresses_of_others_are_left_alone(t):
+    """Podman's containers, say, which are on the same bridge."""
+    modes(t)
+    t.firn("network", "create", "n1", "--subnet", "10.234.6.0/28")
+    bridge = t.firn("network", "inspect", "n1").json[0]["network_interface"]
+    t.firn("run", "-d", "--name", "a", "--network", "n1", "busybox", "sleep", "1000")
+    equal(settings(t, "a")["IPAddress"], "10.234.6.2")
+    other = f"firn-{os.getpid()}"
+    try:
+        for command in (f"netns add {other}", f"link add {other} type veth peer eth0 netns {other}",
+                        f"link set {other} master {bridge} up",
+                        f"-n {other} addr add 10.234.6.3/28 dev eth0",
+                        f"-n {other} link set eth0 up"):
+            equal(t.run(["ip", *command.split()]).err, "")
+        t.firn("run", "-d", "--name", "b", "--network", "n1", "busybox", "sleep", "1000")
+        equal(settings(t, "b")["IPAddress"], "10.234.6.4")
+        t.fails("run", "--network", "n1", "--ip", "10.234.6.3", "busybox", "true",
+                err=f"already allocated to somebody else on {bridge}")
+    finally:
+        t.run(["ip", "netns", "del", other])
+    t.firn("network", "rm", "-f", "-t", "0", "n1")
+
+
+@needs_root(BRIDGE)
 def test_two_networks(t):
     modes(t)
     t.firn("network", "create", "n1")
