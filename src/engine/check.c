@@ -325,17 +325,17 @@ static int check_entries(struct restore *r, struct error *err)
 
 static void check_pid_limit(struct restore *r)
 {
-    _cleanup_buf_ struct buf text = {0};
     int most = 0;
     for (size_t i = 0; i < r->tree.count; i++)
         for (size_t j = 0; j < r->tree.tasks[i].thread_count; j++)
             if (r->tree.tasks[i].threads[j].puppet.vtid > most)
                 most = r->tree.tasks[i].threads[j].puppet.vtid;
-    if (file_read("/proc/sys/kernel/pid_max", &text, NULL) == 0 && most >= atoi(text.data))
+    int limit = host_pid_limit(most);
+    if (limit && most >= limit)
         refusals_add(&r->refusals,
                      "the checkpoint has a process with pid %d, and this machine allows none above "
                      "%d (sysctl kernel.pid_max)",
-                     most, atoi(text.data) - 1);
+                     most, limit - 1);
 }
 
 /* One step may rely on those before it. */

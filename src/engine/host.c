@@ -2,10 +2,16 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -110,4 +116,33 @@ int host_check(const struct json *wanted, struct error *err)
     text.data[text.size - 2] = '\0';
     return error_set(err, ENOTSUP, "the checkpoint needs what this machine does not have: %s",
                      text.data);
+}
+
+/* ---- pids ---- */
+
+static int own_pid_limit(void)
+{
+    char text[32];
+    int r = file_read_line("/proc/sys/kernel/pid_max", text, sizeof(text));
+    return r < 0 ? 0 : atoi(text);
+}
+
+int host_pid_limit(int wanted)
+{
+    int limit = own_pid_limit(), ends[2];
+    if (wanted < limit || pipe2(ends, O_CLOEXEC) < 0)
+        return limit;
+    _cleanup_close_ int from = ends[0], to = ends[1];
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        int its = own_pid_limit();
+        _exit(write(to, &its, sizeof(its)) != sizeof(its));
+    }
+    close(take_fd(to));
+    int its = 0;
+    if (pid > 0 && read_full(from, &its, sizeof(its)) == sizeof(its) && its > limit)
+        limit = its;
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return limit;
 }

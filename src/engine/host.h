@@ -10,3 +10,6 @@ struct json *host_describe(void);
 /* Everything that is missing here, in one error. `wanted` NULL: nothing is known, nothing wanted.
  */
 int host_check(const struct json *wanted, struct error *err);
+/* No pid in a new pid namespace is as high as this. Since Linux 6.14 each namespace has a limit of
+ * its own, so one is made for the question if `wanted` is not below ours. */
+int host_pid_limit(int wanted);
