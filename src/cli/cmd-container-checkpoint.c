@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/strv.h"
@@ -60,6 +61,11 @@ static bool is_one_of(const char *word, const char *const *words, size_t count)
     return false;
 }
 
+static bool is_standard_output(const struct checkpoint_command_options *o)
+{
+    return o->export_path && strcmp(o->export_path, "-") == 0;
+}
+
 static int check(const struct call *call, struct checkpoint_command_options *o, struct error *err)
 {
     static const char *const algorithms[] = {"gzip", "none", "zstd"};
@@ -77,6 +83,12 @@ static int check(const struct call *call, struct checkpoint_command_options *o, 
                               "selected compression algorithm (\"%s\") not supported. Please "
                               "select one from: gzip, none, zstd",
                               o->compression);
+    if (is_standard_output(o) && o->print_stats)
+        return error_kind_set(err, ERROR_USAGE,
+                              "--print-stats and --export=- both want the standard output");
+    if (is_standard_output(o) && isatty(STDOUT_FILENO))
+        return error_kind_set(err, ERROR_USAGE,
+                              "a checkpoint is nothing for a terminal: send the output elsewhere");
     if (!o->export_path && o->ignore_rootfs)
         return error_kind_set(err, ERROR_USAGE, "--ignore-rootfs can only be used with --export");
     if (!o->export_path && o->ignore_volumes)
@@ -139,6 +151,10 @@ static int run(struct call *call, struct error *err)
         r = each_select(call, &e, &list, &names, err);
     if (r < 0)
         return r;
+    if (o->export_path && !o->dry_run && list.count > 1)
+        return error_kind_set(err, ERROR_USAGE, "--export is for one container, these are %zu",
+                              list.count);
+    FILE *out = is_standard_output(o) ? stderr : stdout;
     for (size_t i = 0; i < list.count; i++) {
         struct error one = {0};
         struct checkpoint_stats s = {0};
@@ -150,7 +166,7 @@ static int run(struct call *call, struct error *err)
         else if (o->print_stats)
             js_push(statistics, describe(list.items[i], names[i], &s));
         else
-            printf("%s\n", names[i]);
+            fprintf(out, "%s\n", names[i]);
         fflush(stdout);
     }
     if (o->print_stats && !o->dry_run)

@@ -288,3 +288,23 @@ def test_runc_does_it_too(t):
         t.firn(*runc, "container", "restore", "c")
         t.counts_on("c", last)
     t.firn(*runc, "rm", "-f", "-t", "0", "c")
+
+
+def test_through_a_pipe(t):
+    t.looper("c")
+    last = t.count("c")
+    script = ('"$0" "$@" container checkpoint --export - c | cat >"$ARCHIVE" && '
+              '"$0" "$@" rm c && cat "$ARCHIVE" | "$0" "$@" container restore --import -')
+    archive = t.path("c.tar.zst")
+    p = t.run(["sh", "-c", script, *t.argv()], env={"ARCHIVE": archive})
+    equal(p.rc, 0, f"exit code ({p.err})")
+    t.counts_on("c", last)
+    t.fails("container", "checkpoint", "--export", "-", "--print-stats", "c",
+            err="both want the standard output")
+
+
+def test_export_is_for_one(t):
+    for name in ("a", "b"):
+        t.sleeper(name)
+    t.fails("container", "checkpoint", "--export", t.path("x"), "--all",
+            err="--export is for one container, these are 2")
