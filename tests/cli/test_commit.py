@@ -82,12 +82,12 @@ def test_export(t):
 
 
 def test_rename(t):
-    t.sleeper("a")
-    t.firn("create", "--name", "b", "busybox")
-    equal(t.firn("rename", "a", "c").out, "")
-    equal(t.status("c"), "running")
-    t.firn("container", "exists", "a", rc=1)
-    t.fails("rename", "c", "b", err="already in use")
-    t.fails("rename", "c", "not good", err="names must match")
-    t.firn("stop", "-t", "0", "c")
-    equal(t.inspect("c")["Name"], "c")
+    t.sleeper("one")
+    t.firn("create", "--name", "two", "busybox")
+    equal(t.firn("rename", "one", "three").out, "")
+    equal(t.status("three"), "running")
+    t.firn("container", "exists", "one", rc=1)
+    t.fails("rename", "three", "two", err="already in use")
+    t.fails("rename", "three", "not good", err="names must match")
+    t.firn("stop", "-t", "0", "three")
+    equal(t.inspect("three")["Name"], "three")
