@@ -94,6 +94,14 @@ int place_remove(const struct execution *e, struct error *err)
     return r < 0 ? r : remove_tree(directory, err);
 }
 
+bool place_lock_holds(const struct execution *e, int lock)
+{
+    struct stat ours, there;
+    _cleanup_free_ char *path = place_run(e, "lock");
+    return fstat(lock, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
+}
+
 /* The file may be removed between our opening and our locking it: then it is nobody's lock. */
 static int try_lock(const char *path, struct error *err)
 {

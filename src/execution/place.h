@@ -30,5 +30,7 @@ int place_remove(const struct execution *e, struct error *err);
 int place_lock(const struct execution *e, struct error *err);
 /* The same, but nothing is made: -ENOENT when there is no lock to hold. No error texts. */
 int place_lock_known(const struct execution *e);
+/* Is what we locked still the lock? */
+bool place_lock_holds(const struct execution *e, int lock);
 /* Removes <runroot>/executions/<id>. */
 void place_remove_run(const struct execution *e);

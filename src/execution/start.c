@@ -15,6 +15,7 @@
 #include "container/firn.h"
 #include "container/state.h"
 #include "execution/config.h"
+#include "execution/control.h"
 #include "execution/place.h"
 #include "execution/recover.h"
 #include "execution/vessel.h"
@@ -52,11 +53,15 @@ static int make(struct firn *firn, const char *id, struct json *config,
     return 0;
 }
 
-static void undo(const struct execution *e)
+static void undo(const struct execution *e, bool with_store)
 {
     execution_delete(e, NULL);
+    _cleanup_close_ int lock = control_take_over(e, NULL);
     vessel_remove(e, NULL);
-    place_remove(e, NULL);
+    if (with_store)
+        place_remove(e, NULL);
+    else
+        place_remove_run(e);
 }
 
 /* The first run's errors are the caller's, who is still there. */
@@ -120,7 +125,7 @@ int execution_start(struct firn *firn, struct json *config, const struct start_o
     if (r == 0)
         r = set_going(e, err);
     if (r < 0) {
-        undo(e);
+        undo(e, true);
         return r;
     }
     *ret = take_ptr(e);
@@ -221,10 +226,7 @@ int execution_restore(struct firn *firn, const char *file, const struct start_op
     if (r == 0)
         r = set_going(e, err);
     if (r < 0) {
-        execution_delete(e, NULL);
-        vessel_remove(e, NULL);
-        if (copied)
-            place_remove(e, NULL);
+        undo(e, copied);
         return r;
     }
     *ret = take_ptr(e);

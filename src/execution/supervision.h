@@ -19,6 +19,7 @@ struct pending {
 struct supervision {
     struct execution *e;
     struct server server;
+    int lock_fd;
     int init_fd; /* pidfd of the worker, -1 */
     bool ran;    /* we have seen the worker running: its end is news */
     bool gone;   /* nothing is left to do */

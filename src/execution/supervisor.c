@@ -206,7 +206,8 @@ static void loop(struct supervision *s)
             wait = pending;
         server_poll(&s->server, s->init_fd, to_ms(wait));
         requests_serve(s);
-        if (!s->gone && execution_refresh(s->e, NULL) == -ENOENT)
+        if (!s->gone &&
+            (execution_refresh(s->e, NULL) == -ENOENT || !place_lock_holds(s->e, s->lock_fd)))
             s->gone = true;
     }
 }
@@ -217,7 +218,7 @@ int supervise(struct execution *e, struct error *err)
     if (lock < 0)
         return lock == -EWOULDBLOCK ? 1 : lock;
     signal(SIGPIPE, SIG_IGN);
-    struct supervision s = {.e = e, .init_fd = -1};
+    struct supervision s = {.e = e, .lock_fd = lock, .init_fd = -1};
     int r = execution_refresh(e, err);
     if (r == -ENOENT)
         place_remove_run(e); /* it was removed while we started */
