@@ -22,11 +22,29 @@ static void *wait_for_child(void *context)
     return (void *)(intptr_t)(well ? WEXITSTATUS(status) : -1);
 }
 
+/* One vfork after the other: whenever the checkpoint comes, it comes in between. */
+static unsigned stormed, lost;
+
+static void *storm(void *context)
+{
+    for (;; stormed++) {
+        int status = -1;
+        pid_t child = vfork();
+        if (child == 0)
+            _exit(7);
+        if (waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 7)
+            lost++;
+    }
+    return NULL;
+}
+
 static void verify(void)
 {
     void *result = NULL;
     if (seconds)
         return;
+    guest_check(guest_grows(&stormed, stormed), "no vfork any more");
+    guest_check(lost == 0, "%u children were lost", lost);
     if (waits) {
         guest_check(pthread_join(thread, &result) == 0 && (intptr_t)result == 5,
                     "the child ended with %d", (int)(intptr_t)result);
@@ -43,5 +61,7 @@ int main(int argc, char **argv)
         guest_need(pthread_create(&thread, NULL, wait_for_child, NULL) == 0, "a thread");
         guest_sleep(20 * MILLISECOND);
     }
+    pthread_t second;
+    guest_need(seconds || pthread_create(&second, NULL, storm, NULL) == 0, "a second thread");
     guest_serve(verify);
 }
