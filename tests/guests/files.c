@@ -5,7 +5,7 @@
 
 #include "guest.h"
 
-static int reader, appender, doubled, high, closing, path_only, shared_by_fork;
+static int direct, reader, appender, doubled, high, closing, path_only, shared_by_fork;
 static struct guest_child child;
 static const char *const paths[] = {"/tmp/fifo", "/tmp/link", "/dev/null", "/tmp/socket", "/tmp"};
 static int only[COUNT_OF(paths)];
@@ -52,6 +52,9 @@ static void verify_flags(void)
     int flags = fcntl(closing, F_GETFL);
     guest_check((flags & O_ACCMODE) == O_WRONLY && flags & O_NONBLOCK && flags & O_SYNC,
                 "the flags of the file are %o", flags);
+    flags = fcntl(direct, F_GETFL);
+    guest_check(flags & O_DIRECT && flags & O_NOATIME && flags & O_DSYNC,
+                "the flags of the direct file are %o", flags);
     guest_check(fcntl(path_only, F_GETFL) & O_PATH, "the O_PATH file is something else");
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         struct stat is, should;
@@ -64,8 +67,9 @@ static void verify_flags(void)
                 "the owner or the signal of the file is lost");
     for (int fd = 3; fd < 300; fd++) {
         bool known = fd == reader || fd == appender || fd == doubled || fd == high ||
-                     fd == closing || fd == path_only || fd == shared_by_fork || fd == child.ask ||
-                     fd == child.answer || (fd >= only[0] && fd <= only[COUNT_OF(paths) - 1]);
+                     fd == closing || fd == path_only || fd == direct || fd == shared_by_fork ||
+                     fd == child.ask || fd == child.answer ||
+                     (fd >= only[0] && fd <= only[COUNT_OF(paths) - 1]);
         guest_check(known || fcntl(fd, F_GETFD) < 0, "there is a descriptor %d", fd);
     }
 }
@@ -110,6 +114,8 @@ int main(void)
     fcntl(closing, F_SETOWN, getpid());
     fcntl(closing, F_SETSIG, SIGRTMIN + 3);
     path_only = open("/etc/passwd", O_PATH);
+    direct = open("/tmp/appended2", O_RDWR | O_DIRECT | O_NOATIME | O_DSYNC);
+    guest_need(direct >= 0, "a direct file");
     make_others();
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         guest_need((only[i] = open(paths[i], O_PATH | O_NOFOLLOW)) >= 0, paths[i]);

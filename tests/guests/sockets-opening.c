@@ -1,4 +1,5 @@
-/* A TCP connection that is being opened: the one who listens has no room for it yet. */
+/* A TCP connection that is being opened: the one who listens has no room for it yet. Others that he
+ * has closed linger at his port, which he has bound without SO_REUSEADDR. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -73,9 +74,7 @@ static void verify(void)
 int main(void)
 {
     socklen_t size = sizeof(at);
-    int yes = 1;
     listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     guest_need(bind(listener, (struct sockaddr *)&at, sizeof(at)) == 0 &&

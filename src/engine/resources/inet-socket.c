@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "base/alloc.h"
+#include "engine/resources/tcp-lingering.h"
 
 #define BACKLOG_MAX (1 << 20)
 
@@ -323,6 +324,17 @@ static bool is_bound(const InetSkEntry *e)
     return e->src_port && e->type != SOCK_RAW;
 }
 
+/* 0, or -errno without error text if the kernel does not want it. */
+static int bind_to(struct maker *m, int fd, const struct sockaddr_storage *at, socklen_t size,
+                   struct error *err)
+{
+    batch_reset(m->batch);
+    remote_addr address = batch_data(m->batch, at, size);
+    size_t call = batch_try(m->batch, SYS_bind, (uint64_t)fd, address, size);
+    int n = batch_run(m->batch, err);
+    return n < 0 ? n : (int)batch_result(m->batch, call);
+}
+
 /* By its process: what ports it may have is its own right. */
 static int bind_again(struct maker *m, int fd, int copy, const InetSkEntry *e, struct error *err)
 {
@@ -335,15 +347,12 @@ static int bind_again(struct maker *m, int fd, int copy, const InetSkEntry *e, s
         ((struct sockaddr_in *)&source)->sin_port = 0;
     if (is_tcp(e)) /* connections that linger from before are in nobody's way */
         setsockopt(copy, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    batch_reset(m->batch);
-    remote_addr at = batch_data(m->batch, &source, size);
-    size_t call = batch_try(m->batch, SYS_bind, (uint64_t)fd, at, size);
-    int n = batch_run(m->batch, err);
-    int64_t bound = n < 0 ? n : batch_result(m->batch, call);
-    if (n == 0 && bound < 0)
-        return error_errno(err, (int)-bound, "process %d cannot use %s address %s again",
-                           m->task->vpid, is_tcp(e) ? "TCP" : "network",
-                           inet_text(m->restore->arena, &source));
+    int n = bind_to(m, fd, &source, size, err);
+    if (n == -EADDRINUSE && is_tcp(e) && tcp_lingering_end(m->restore, e) > 0)
+        n = bind_to(m, fd, &source, size, err);
+    if (n < 0 && !err->code)
+        return error_errno(err, -n, "process %d cannot use %s address %s again", m->task->vpid,
+                           is_tcp(e) ? "TCP" : "network", inet_text(m->restore->arena, &source));
     return n;
 }
 
