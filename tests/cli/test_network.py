@@ -282,17 +282,18 @@ def test_addresses_of_others_are_left_alone(t):
     t.firn("network", "create", "n1", "--subnet", "10.234.6.0/28")
     bridge = t.firn("network", "inspect", "n1").json[0]["network_interface"]
     t.firn("run", "-d", "--name", "a", "--network", "n1", "busybox", "sleep", "1000")
-    equal(settings(t, "a")["IPAddress"], "10.234.6.2")
+    last = int(settings(t, "a")["IPAddress"].rpartition(".")[2])
+    theirs, next_one = (f"10.234.6.{n if n < 15 else n - 13}" for n in (last + 1, last + 2))
     other = f"firn-{os.getpid()}"
     try:
         for command in (f"netns add {other}", f"link add {other} type veth peer eth0 netns {other}",
                         f"link set {other} master {bridge} up",
-                        f"-n {other} addr add 10.234.6.3/28 dev eth0",
+                        f"-n {other} addr add {theirs}/28 dev eth0",
                         f"-n {other} link set eth0 up"):
             equal(t.run(["ip", *command.split()]).err, "")
         t.firn("run", "-d", "--name", "b", "--network", "n1", "busybox", "sleep", "1000")
-        equal(settings(t, "b")["IPAddress"], "10.234.6.4")
-        t.fails("run", "--network", "n1", "--ip", "10.234.6.3", "busybox", "true",
+        equal(settings(t, "b")["IPAddress"], next_one)
+        t.fails("run", "--network", "n1", "--ip", theirs, "busybox", "true",
                 err=f"already allocated to somebody else on {bridge}")
     finally:
         t.run(["ip", "netns", "del", other])
