@@ -228,6 +228,21 @@ static struct json *docker_state(struct container *c, const struct json *p,
     return o;
 }
 
+/* {"80/tcp": [{"HostIp": "", ...}]}: Docker says what "" means. */
+static void name_addresses(struct json *ports)
+{
+    JSON_FOREACH_KEY(ports, it)
+    {
+        struct json *list = js_iter_value(it);
+        JSON_FOREACH(list, i)
+        {
+            const char *ip = js_get_string(js_at(list, i), "HostIp");
+            if (ip && !*ip)
+                js_set(js_at(list, i), "HostIp", js_string("0.0.0.0"));
+        }
+    }
+}
+
 static int inspect_docker(struct container *c, struct json *p, struct json **ret, struct error *err)
 {
     static const char *const same[] = {
@@ -243,6 +258,7 @@ static int inspect_docker(struct container *c, struct json *p, struct json **ret
     for (size_t i = 0; i < ARRAY_LEN(same); i++)
         take(o, same[i], p, same[i]);
     js_set(o, "State", docker_state(c, js_get(p, "State"), &s));
+    name_addresses(js_path(p, "NetworkSettings", "Ports", NULL));
     /* Docker has no k8s-file; its clients read logs only of drivers they know. */
     struct json *log = js_path(p, "HostConfig", "LogConfig", NULL);
     if (string_equal(js_get_string(log, "Type"), "k8s-file"))

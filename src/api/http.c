@@ -14,8 +14,8 @@
 #include "base/strv.h"
 
 enum {
-    CONNECTION_MEMORY = 64 * 1024, /* head of a request, and what is read at once */
-    STREAM_BLOCK = 32 * 1024,
+    CONNECTION_MEMORY = 256 * 1024, /* head of a request, and what is read at once */
+    STREAM_BLOCK = 128 * 1024,
     CLIENT_SECONDS = 60,            /* a client that is slower than this with its next byte */
     DISCARD_MAX = 4 * HTTP_TEXT_MAX /* of a body that is too large already */
 };
@@ -47,6 +47,8 @@ struct exchange {
     bool client_gone;
     struct http_work work;
     struct watch client_watch, control_watch, data_watch, body_watch;
+    bool ending;     /* its output is over, it may still have something to do */
+    bool ended;      /* it has closed the control socket too */
     bool head_there; /* `head` is what will be answered, `body` goes with it */
     struct reply_head head;
     struct buf body;
@@ -161,6 +163,13 @@ static ssize_t read_answer(void *context, uint64_t position, char *data, size_t 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         suspend(x);
         loop_watch(x->http->options.loop, &x->data_watch, x->work.data_fd, EPOLLIN);
+        return 0;
+    }
+    /* How it went is known when it has ended. */
+    if (!x->ended) {
+        x->ending = true;
+        suspend(x);
+        loop_watch(x->http->options.loop, &x->control_watch, x->work.control_fd, EPOLLIN);
         return 0;
     }
     return collect(x) == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -332,9 +341,27 @@ static void end_hijack(struct exchange *x)
     hand_back(x);
 }
 
+/* Heads that come now are too late. */
+static void on_ending(struct exchange *x)
+{
+    char ignored[64];
+    ssize_t n;
+    while ((n = recv(x->work.control_fd, ignored, sizeof(ignored), MSG_DONTWAIT)) > 0)
+        ;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    x->ended = true;
+    loop_forget(x->http->options.loop, &x->control_watch);
+    resume(x);
+}
+
 static void on_control(void *context, uint32_t events)
 {
     struct exchange *x = context;
+    if (x->ending) {
+        on_ending(x);
+        return;
+    }
     if (x->upgraded || x->raw) {
         end_hijack(x);
         return;

@@ -10,6 +10,8 @@
 #include "api/route.h"
 #include "base/cleanup.h"
 
+enum { PIPE_SIZE = 512 * 1024 };
+
 /* Both ends of what connects us with the child. */
 struct pipes {
     int control[2];
@@ -32,6 +34,10 @@ static int pipes_open(struct pipes *p, bool body, struct error *err)
         pipe2(p->data, O_CLOEXEC) < 0 || (body && pipe2(p->body, O_CLOEXEC) < 0))
         return error_errno(err, errno, "cannot start the work for a request");
     fcntl(p->data[0], F_SETFL, O_NONBLOCK);
+    /* Fewer turns of the loop for much data; where it is not allowed it only takes longer. */
+    fcntl(p->data[0], F_SETPIPE_SZ, PIPE_SIZE);
+    if (body)
+        fcntl(p->body[1], F_SETPIPE_SZ, PIPE_SIZE);
     if (body)
         fcntl(p->body[1], F_SETFL, O_NONBLOCK);
     return 0;

@@ -1,7 +1,9 @@
 """The clients people have, unmodified: podman --remote, docker, python3-docker."""
 
 import importlib.util
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -245,3 +247,41 @@ def test_python_docker(t):
     s = Service(t)
     r = t.run([python, "-c", PYTHON, s.uri, "root" if s.is_root() else "user"], env={"HOME": t.dir})
     equal((r.rc, r.out), (0, "done\n"), f"{r}")
+
+
+COMPOSE = """
+version: "3"
+services:
+  db:
+    image: localhost/busybox
+    command: ["sh", "-c", "echo db up >/data/log; httpd -f -p 7000 -h /data"]
+    volumes: ["data:/data"]
+  web:
+    image: localhost/busybox
+    command: ["sh", "-c", "echo web up; sleep 1000"]
+    environment: {A: b}
+    depends_on: [db]
+    ports: ["127.0.0.1:%d:80"]
+volumes:
+  data:
+"""
+
+
+@needs_root("bridges need root")
+def test_compose(t):
+    """docker-compose 1.29: a network, a volume, two services that find each other by name."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    t.write("docker-compose.yml", COMPOSE % port)
+    project = "p" + os.path.basename(t.dir).lower().replace("_", "").replace(".", "")
+    c = Client(t, Service(t), "docker-compose", "-H", "URI", "-p", project, "-f",
+               t.path("docker-compose.yml"), "--no-ansi")
+    try:
+        c("up", "-d", timeout=60)
+        ask = "until wget -qO- http://db:7000/log; do sleep 0.1; done 2>/dev/null; echo $A"
+        equal(c("exec", "-T", "web", "sh", "-c", ask).out, "db up\nb\n", "answer of db")
+        contains(t.firn("ps").out, f"127.0.0.1:{port}->80/tcp", "ports")
+    finally:
+        c("down", "-v", "-t", "0", timeout=60)
+    equal((t.ids(), t.firn("volume", "ls", "-q").out), ([], ""), "what is left")
