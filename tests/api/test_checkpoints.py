@@ -4,6 +4,7 @@ import subprocess
 
 from harness.api import DOC, POD, Service
 from harness.case import Skip, check, contains, equal
+from harness.network import need_bridges
 
 
 def test_local(t):
@@ -41,6 +42,7 @@ def test_export_and_import(t):
 def test_published_ports_can_be_others(t):
     if t.rootless:
         raise Skip("bridges are root's")
+    need_bridges(t)
     s = Service(t)
     t.looper("looper", "-p", "127.0.0.1:18087:80")
     s("POST", f"{POD}/containers/looper/checkpoint")

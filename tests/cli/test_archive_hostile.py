@@ -7,6 +7,7 @@ import os
 import tarfile
 
 from harness.case import Skip, check, equal
+from harness.network import need_bridges
 
 
 def good(t):
@@ -219,6 +220,7 @@ def test_networks(t):
     """What an archive says of its network is no more than `run` could have asked for."""
     if t.rootless:
         raise Skip("bridges are root's")
+    need_bridges(t)
     members = good(t)
     config = json.loads(dict((i.name, d) for i, d in members)["config.dump"])
 

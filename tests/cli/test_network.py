@@ -1,6 +1,5 @@
 """Networks of containers' own: bridges for root, pasta and slirp4netns for everybody else."""
 
-import glob
 import os
 import re
 import shutil
@@ -8,6 +7,7 @@ import socket
 import time
 
 from harness.case import Skip, check, contains, equal, matches, needs_root
+from harness.network import need_bridges
 
 ANSWER = "while true; do echo hello | nc -l -p 80; done"
 ECHO = "while true; do nc -l -p 7 -e cat; done"
@@ -17,10 +17,7 @@ BRIDGE = "bridges are root's"
 def modes(t):
     """The private networks there are here."""
     if not t.rootless:
-        if not glob.glob("/usr/lib*/podman/netavark"):
-            raise Skip("netavark is not installed")
-        if t.run(["iptables", "-t", "nat", "-S"]).rc:
-            raise Skip("iptables does not work here")
+        need_bridges(t)
         return ["private"]
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         raise Skip("/dev/net/tun is closed")
@@ -119,8 +116,7 @@ def test_ports_are_published(t):
 
 
 def test_publishing_asks_for_a_private_network(t):
-    if t.rootless:
-        modes(t)
+    modes(t)
     port = free_port()
     t.firn("run", "-d", "--name", "web", "-p", f"{port}:80", "busybox", "sh", "-c", ANSWER)
     answers(t, port)

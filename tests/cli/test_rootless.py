@@ -12,6 +12,7 @@ import tarfile
 import time
 
 from harness.case import Failed, Result, Skip, check, contains, equal, matches
+from harness.network import need_bridges
 from harness.user import User, open_device
 
 NAME = f"firn-{os.getpid()}"
@@ -258,6 +259,9 @@ def test_where_the_kernel_refuses_overlays(t):
 
 def test_networks_fit_who_restores(t):
     port = "127.0.0.1:18099"
+    need_bridges(t)
+    if not shutil.which("pasta") and not shutil.which("slirp4netns"):
+        raise Skip("neither pasta nor slirp4netns is installed")
     with open_device("/dev/net/tun"), Account(t, NAME) as user:
         t.firn("run", "-d", "--name", "c", "-p", f"{port}:80", "busybox", "sh", "-c", LOOP)
         t.firn("container", "checkpoint", "-e", t.path("c.tar"), "c")
