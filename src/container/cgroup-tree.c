@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "container/cgroup.h"
+#include "container/firn.h"
 
 /* What limits a group, in an order in which one does not forbid the next. */
 static const char *const settings[] = {
@@ -177,23 +178,54 @@ static bool is_harmless(const char *path)
     return strlen(path) < 1024;
 }
 
-static int locate(const struct container *c, const struct json *group, char **ret,
-                  struct error *err)
+static int check_path(const struct json *group, struct error *err)
 {
     const char *hierarchy = js_get_string(group, "hierarchy"), *path = js_get_string(group, "path");
     if (!hierarchy || !path || strchr(hierarchy, '/') || hierarchy[0] == '.' ||
         (*path && !is_harmless(path)))
         return error_set(err, EINVAL, "%s of the checkpoint has a wrong path", CGROUP_TREE_FILE);
-    _cleanup_free_ char *top = cgroup_directory(c, hierarchy);
+    return 0;
+}
+
+/* The container's own group in the hierarchy it was in. The caller frees; NULL: this host has other
+ * ones. */
+static char *top_of(const struct container *c, const struct json *group)
+{
+    const char *hierarchy = js_get_string(group, "hierarchy");
+    bool unified = cgroup_mode() == CGROUP_V2;
+    return unified == !*hierarchy ? cgroup_directory(c, hierarchy) : NULL;
+}
+
+static int locate(const struct container *c, const struct json *group, char **ret,
+                  struct error *err)
+{
+    const char *path = js_get_string(group, "path");
+    _cleanup_free_ char *top = top_of(c, group);
     if (!top)
-        return error_set(err, ENOENT,
-                         "the checkpoint has control groups (%s) in a hierarchy this host does not "
-                         "have: %s",
-                         path, *hierarchy ? hierarchy : "cgroup v2");
+        return 0;
     *ret = *path ? path_join(top, path) : xstrdup(top);
     if (mkdir(*ret, 0755) < 0 && errno != EEXIST)
         return error_errno(err, errno, "cannot make the control group %s", *ret);
     return 0;
+}
+
+/* Checks all of them, and says it if there are some that this host has no place for. */
+static int check_tree(const struct container *c, const struct json *tree, struct error *err)
+{
+    int r = 0;
+    bool warned = false;
+    for (size_t i = 0; r == 0 && i < js_count(tree); i++) {
+        const struct json *group = js_at(tree, i);
+        r = check_path(group, err);
+        _cleanup_free_ char *top = r == 0 ? top_of(c, group) : NULL;
+        if (r == 0 && !top && !warned)
+            firn_warn(c->firn,
+                      "container %s had control groups of its own (%s) in a hierarchy that this "
+                      "host does not have: its processes are not told apart by it any more",
+                      c->name, js_get_string(group, "path"));
+        warned = warned || !top;
+    }
+    return r;
 }
 
 static int set_limits(const struct json *group, const char *directory, struct error *err)
@@ -232,7 +264,7 @@ static int move_in(const struct json *group, const char *directory, pid_t (*pid_
 int cgroup_tree_make(const struct container *c, const struct json *tree,
                      pid_t (*pid_of)(void *context, pid_t vpid), void *context, struct error *err)
 {
-    int r = 0;
+    int r = check_tree(c, tree, err);
     /* A v1 cpuset must have its processors before anybody may enter; a v2 group must be left by all
      * before those below may have limits. */
     for (int round = 0; r == 0 && round < 2; round++)
@@ -241,9 +273,9 @@ int cgroup_tree_make(const struct container *c, const struct json *tree,
             _cleanup_free_ char *directory = NULL;
             r = locate(c, group, &directory, err);
             bool unified = r == 0 && !*js_get_string(group, "hierarchy");
-            if (r == 0 && unified == (round == 1))
+            if (r == 0 && directory && unified == (round == 1))
                 r = set_limits(group, directory, err);
-            else if (r == 0)
+            else if (r == 0 && directory)
                 r = move_in(group, directory, pid_of, context, err);
         }
     return r;

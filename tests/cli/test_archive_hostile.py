@@ -247,3 +247,22 @@ def test_networks(t):
     for odd in ({"interface_name": "../x"}, {"interface_name": "a b\n"}, {"static_mac": "x y"}):
         out = attempt(networks=odd)
         check(not isinstance(out, str) and out["IPAddress"].startswith("10.88."), f"{odd}: {out}")
+
+
+def test_control_groups_that_leave(t):
+    members = [(i, d) for i, d in good(t) if i.name != "checkpoint/cgroups.json"]
+    images = next(n for n, (i, _) in enumerate(members) if i.name.startswith("checkpoint/"))
+    for hierarchy, path in (("pids", "../../firn-escaped"), ("pids", "a/../../../firn-escaped"),
+                            ("../../../var/tmp", "firn-escaped"), ("", "../firn-escaped"),
+                            ("pids", "/firn-escaped"), (None, 7)):
+        group = {"hierarchy": hierarchy, "path": path, "settings": {"pids.max": "9"},
+                 "processes": [1]}
+        bad = list(members)
+        bad.insert(images + 1, entry("checkpoint/cgroups.json", json.dumps([group]).encode()))
+        for target in ("/sys/fs/cgroup/pids/firn-escaped", "/sys/fs/cgroup/firn-escaped",
+                       "/sys/fs/cgroup/pids/libpod_parent/firn-escaped"):
+            check(not os.path.lexists(target), f"{target} is there already")
+        r = refused_or_harmless(t, bad, "/sys/fs/cgroup/pids/libpod_parent/firn-escaped")
+        check(t.rootless or "cgroups.json" in r.err, f"{path} is not refused: {r.err}")
+        check(not os.path.lexists("/sys/fs/cgroup/pids/firn-escaped"), "it has left")
+        check(not os.path.lexists("/var/tmp/firn-escaped"), "it has left")
