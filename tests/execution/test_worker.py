@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 
 from harness.case import Skip, check, contains, equal
@@ -58,7 +59,7 @@ def test_a_lock_keeps_checkpoints_away(t):
     t.wait_for("the end of the supervisor", lambda: not x.supervisors())
     t.fails("execution", "checkpoint", "-R", e, err="did not release its locks")
     equal(x.inspect(e)["Checkpoint"], None)
-    waiting = t.start("execution", "checkpoint", "-R", e)
+    waiting = t.start("execution", "checkpoint", "-R", e, stdout=subprocess.DEVNULL)
     time.sleep(0.1)
     equal(ask(t, e, "POST", "/unlock", {"holder": "h"}), (200, {"locks": []}))
     equal(waiting.wait(timeout=20), 0)
