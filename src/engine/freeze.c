@@ -338,7 +338,7 @@ static void handle_stop(struct freezer *f, pid_t tid, int status)
     }
 }
 
-static const struct frozen *first_running(const struct freezer *f)
+static struct frozen *first_running(const struct freezer *f)
 {
     for (size_t i = 0; i < f->count; i++)
         if (!f->threads[i].stopped)
@@ -422,7 +422,10 @@ static int collect(const struct dump_options *o, struct freezer *f, int64_t dead
             asked = now;
             if (is_cancelled(o))
                 return -ECANCELED;
-            if (count_running(f) && is_in_vfork(first_running(f)->tid))
+            struct frozen *t = first_running(f);
+            if (has_ended(t))
+                forget(t);
+            else if (is_in_vfork(t->tid))
                 return -ETIMEDOUT;
         }
         if (now > deadline_us)
