@@ -79,7 +79,9 @@ class Ground:
         self.before = self.look()
 
     def look(self, killed=False):
-        left = [f"process {pid}: {command}" for pid, command in leaks.processes(self.t.place)]
+        # Monitors of other stores see our mounts in their mount namespaces.
+        left = [f"process {pid}: {command}" for pid, command in leaks.processes(self.t.place)
+                if self.t.place in command or "conmon" not in command]
         left += [f"mount {path}" for path in leaks.mounts(self.t.place)]
         run = os.path.join(self.t.runroot, "containers", self.id)
         left += [run] if os.path.exists(run) else []
