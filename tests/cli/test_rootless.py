@@ -15,8 +15,12 @@ from harness.case import Failed, Result, Skip, check, contains, equal, matches
 from harness.network import need_bridges
 from harness.user import User, open_device
 
-NAME = f"firn-{os.getpid()}"
 LOOP = "i=0; while true; do echo $i; i=$((i+1)); sleep 0.05; done"
+
+
+def own_name():
+    """Each process that runs tests makes users of its own."""
+    return f"firn-{os.getpid()}"
 
 
 class Account(User):
@@ -71,7 +75,7 @@ class Account(User):
 
 
 def test_nothing_configured(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         user.looper()
         equal(os.stat(f"/proc/{user.init('c')}").st_uid, user.uid, "whose process it is")
         equal(oct(os.stat(user.runroot).st_mode & 0o777), "0o700", "the run directory's mode")
@@ -95,7 +99,7 @@ def test_nothing_configured(t):
 
 
 def test_unshare(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         equal(user.firn("unshare", "id", "-u").out, "0\n")
         user.firn("unshare", "sh", "-c", "exit 7", rc=7)
         user.firn("unshare", "nosuchprogram", rc=127)
@@ -106,7 +110,7 @@ def test_unshare(t):
 
 
 def test_the_holder_may_die(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         user.looper()
         first = user.holder()
         os.kill(first, signal.SIGKILL)
@@ -120,7 +124,7 @@ def test_the_holder_may_die(t):
 
 
 def test_a_run_directory_of_somebody_else(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         os.kill(user.holder(), signal.SIGKILL)
         shutil.rmtree(user.runroot)
         os.mkdir(user.runroot, 0o777)
@@ -141,7 +145,7 @@ def test_a_run_directory_of_somebody_else(t):
 
 
 def test_without_subordinate_ids(t):
-    with Account(t, NAME, subordinate=False) as user:
+    with Account(t, own_name(), subordinate=False) as user:
         contains(user.imported.err, "no subordinate ids")
         contains(user.imported.err, "usermod --add-subuids")
         user.looper()
@@ -162,7 +166,7 @@ def test_without_subordinate_ids(t):
 
 
 def test_limits_are_not_silently_ignored(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         r = user.firn("run", "--rm", "--memory", "64m", "busybox", "true")
         contains(r.err, "Resource limits are not applied")
         user.looper()
@@ -173,7 +177,6 @@ def test_limits_are_not_silently_ignored(t):
 class Delegated(Account):
     """A user on a host with cgroups v2 alone, who was given a part of them."""
 
-    GROUP = f"/sys/fs/cgroup/unified/{NAME}"
     ENTER = """mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup
         echo $$ >/sys/fs/cgroup/$0/login/cgroup.procs
         exec "$@" """
@@ -181,28 +184,32 @@ class Delegated(Account):
     def __enter__(self):
         if not os.path.isdir("/sys/fs/cgroup/unified"):
             raise Skip("cgroups v2 are not mounted beside v1, where they can be lent")
-        os.makedirs(self.GROUP + "/login", exist_ok=True)
+        os.makedirs(self.group() + "/login", exist_ok=True)
         return super().__enter__()
 
     def argv(self, *args):
-        for group in (self.GROUP, self.GROUP + "/login"):
+        for group in (self.group(), self.group() + "/login"):
             for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
                 os.chown(f"{group}/{name}", self.uid, self.gid)
-        return ["unshare", "-m", "--propagation", "private", "sh", "-c", self.ENTER, NAME,
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c", self.ENTER, own_name(),
                 *super().argv(*args)]
 
+    @staticmethod
+    def group():
+        return f"/sys/fs/cgroup/unified/{own_name()}"
+
     def groups(self):
-        return [d for _, dirs, _ in os.walk(self.GROUP) for d in dirs if d.startswith("libpod-")]
+        return [d for _, dirs, _ in os.walk(self.group()) for d in dirs if d.startswith("libpod-")]
 
     def __exit__(self, *args):
         super().__exit__(*args)
-        for top, _, _ in os.walk(self.GROUP, topdown=False):
+        for top, _, _ in os.walk(self.group(), topdown=False):
             os.rmdir(top)
 
 
 def test_delegated_cgroups(t):
-    with Delegated(t, NAME) as user:
-        matches(user.firn("check").out, rf"cgroups +yes +/{NAME} with controllers: none")
+    with Delegated(t, own_name()) as user:
+        matches(user.firn("check").out, rf"cgroups +yes +/{own_name()} with controllers: none")
         user.looper()
         identity = user.firn("ps", "-q", "--no-trunc").out.strip()
         equal(user.groups(), [f"libpod-{identity}"])
@@ -231,7 +238,7 @@ def test_where_the_kernel_refuses_overlays(t):
     work = ("rm /etc/group; rm -r /tmp; mkdir /tmp; echo new >/tmp/f; echo x >>/etc/passwd; "
             "chown 5:6 /etc/passwd; mkdir -p /a/b; " + LOOP)
     looks = "ls -a / /tmp /etc /a; stat -c %u:%g /etc/passwd; cat /tmp/f"
-    with open_device("/dev/fuse"), Account(t, NAME) as user:
+    with open_device("/dev/fuse"), Account(t, own_name()) as user:
         user.run("mkdir", "-p", "o/low", "o/up", "o/work", "o/store")
         user.firn("unshare", "mount", "-t", "overlay", "overlay", "-o",
                   "lowerdir=o/low,upperdir=o/up,workdir=o/work,userxattr", "o/store")
@@ -262,7 +269,7 @@ def test_networks_fit_who_restores(t):
     need_bridges(t)
     if not shutil.which("pasta") and not shutil.which("slirp4netns"):
         raise Skip("neither pasta nor slirp4netns is installed")
-    with open_device("/dev/net/tun"), Account(t, NAME) as user:
+    with open_device("/dev/net/tun"), Account(t, own_name()) as user:
         t.firn("run", "-d", "--name", "c", "-p", f"{port}:80", "busybox", "sh", "-c", LOOP)
         t.firn("container", "checkpoint", "-e", t.path("c.tar"), "c")
         t.firn("rm", "c")
@@ -287,7 +294,7 @@ def test_filters_that_cannot_be_suspended(t):
     """A filter that would kill the program for what firn has it do is refused before it does."""
     profile = {"defaultAction": "SCMP_ACT_ALLOW",
                "syscalls": [{"names": ["timer_gettime"], "action": "SCMP_ACT_KILL_PROCESS"}]}
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         user.give(t.write("kill.json", json.dumps(profile)), "kill.json")
         user.looper("c", "--security-opt", "seccomp=kill.json")
         r = user.firn("container", "checkpoint", "c", rc=125)
@@ -297,7 +304,7 @@ def test_filters_that_cannot_be_suspended(t):
 
 
 def test_check(t):
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         out = user.firn("check").out
         contains(out, "Checkpoint and restore work on this machine for this user.")
         matches(out, r"subordinate ids +yes")
@@ -312,7 +319,7 @@ def test_from_root_to_users_and_back(t):
     t.firn("container", "checkpoint", "-e", archive, "c")
     t.firn("rm", "c")
     t.firn("volume", "rm", "vol")
-    with Account(t, NAME) as a, Account(t, NAME + "b") as b:
+    with Account(t, own_name()) as a, Account(t, own_name() + "b") as b:
         for user in (a, b):
             user.give(archive, "in.tar.zst")
             image = t.path("image.tar")
@@ -413,7 +420,7 @@ ATTACKS = (add_mount, add_devices, add_capabilities, join_host, join_paths, be_a
 def test_hostile_archives_gain_nothing(t):
     """Whatever an archive asks for, its programs can do no more than the user who restores it."""
     secret = "/etc/firn-secret"
-    with Account(t, NAME) as user:
+    with Account(t, own_name()) as user:
         user.looper()
         user.firn("container", "checkpoint", "-e", "good.tar", "-c", "none", "c")
         user.firn("rm", "c")

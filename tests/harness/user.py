@@ -1,6 +1,7 @@
 """Ordinary users made for a test, and the tests run as one of them."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -16,6 +17,14 @@ def in_namespace():
         return f.read().split() != ["0", "0", "4294967295"]
 
 
+@contextlib.contextmanager
+def user_database():
+    """Several tests may make users at once, but the files of users have one writer."""
+    with open("/run/lock/firn-test-users", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class User:
     """A user with a home directory, gone with all that is his when the `with` ends."""
 
@@ -23,13 +32,14 @@ class User:
         self.name, self.subordinate = name, subordinate
 
     def __enter__(self):
-        subprocess.run(["userdel", "-rf", self.name], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
-        subprocess.run(["useradd", "-m", "-s", "/bin/sh", self.name], check=True,
-                       stderr=subprocess.DEVNULL)
-        if not self.subordinate:
-            for path in ("/etc/subuid", "/etc/subgid"):
-                self._forget(path)
+        with user_database():
+            subprocess.run(["userdel", "-rf", self.name], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(["useradd", "-m", "-s", "/bin/sh", self.name], check=True,
+                           stderr=subprocess.DEVNULL)
+            if not self.subordinate:
+                for path in ("/etc/subuid", "/etc/subgid"):
+                    self._forget(path)
         entry = pwd.getpwnam(self.name)
         self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir
         self.runroot = f"/tmp/firn-run-{self.uid}"
@@ -72,8 +82,9 @@ class User:
             if not pids:
                 break
         shutil.rmtree(self.runroot, ignore_errors=True)
-        subprocess.run(["userdel", "-rf", self.name], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
+        with user_database():
+            subprocess.run(["userdel", "-rf", self.name], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.home, ignore_errors=True)
 
 
