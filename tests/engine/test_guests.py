@@ -15,6 +15,8 @@ CYCLES = 3
 
 # What a guest needs of `firn run` (options) and gets as arguments.
 OPTIONS = {"names": ["--privileged"],
+           # its numbers are its own in there
+           "sockets-netlink": ["--network", "none"],
            "arguments": ["-e", "GUEST=value"], "terminal": ["-t"],
            # the default profile does not know mseal(2)
            "memory-protection": ["--security-opt", "seccomp=unconfined"]}
