@@ -64,7 +64,10 @@ static void verify(void)
     struct pollfd ready = {.fd = opening, .events = POLLOUT};
     guest_check(poll(&ready, 1, 2000) == 1 && send(opening, "x", 1, MSG_NOSIGNAL) == 1,
                 "nothing can be sent: %s", strerror(errno));
-    guest_check(recv(accepted, &byte, 1, 0) == 1 && byte == 'x', "nothing comes through");
+    struct pollfd arrived = {.fd = accepted, .events = POLLIN};
+    guest_check(poll(&arrived, 1, 2000) == 1 && recv(accepted, &byte, 1, MSG_DONTWAIT) == 1 &&
+                    byte == 'x',
+                "nothing comes through");
     close(accepted);
     close(opening);
     close(first);
