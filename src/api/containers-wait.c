@@ -71,10 +71,10 @@ static int wait_for_next_exit(struct container *c, int *ret_code, struct error *
     int64_t finished_before = c->facts.finished_at;
     for (;;) {
         int e = container_refresh(c, err);
-        if (e == -ENOENT && container_wait_removed(c->firn, c->id, ret_code) == 0)
-            return 0;
         if (e >= 0)
             e = container_status(c, &s, err);
+        if (e == -ENOENT && container_wait_removed(c->firn, c->id, ret_code) == 0)
+            return 0;
         if (e < 0)
             return e;
         if (container_state_is_alive(s.state) || s.state == CONTAINER_STOPPED)
@@ -90,7 +90,9 @@ static int wait_for_next_exit(struct container *c, int *ret_code, struct error *
 static int wait_for_removal(struct container *c, int *ret_code, struct error *err)
 {
     int e = wait_for_next_exit(c, ret_code, err);
-    while (e >= 0 && (e = container_refresh(c, err)) >= 0)
+    if (e < 0)
+        return e;
+    while ((e = container_refresh(c, err)) >= 0)
         step();
     if (e != -ENOENT)
         return e;

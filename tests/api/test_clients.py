@@ -279,7 +279,7 @@ def test_compose(t):
                t.path("docker-compose.yml"), "--no-ansi")
     try:
         c("up", "-d", timeout=60)
-        ask = "until wget -qO- http://db:7000/log; do sleep 0.1; done 2>/dev/null; echo $A"
+        ask = "until wget -T 2 -qO- http://db:7000/log; do sleep 0.1; done 2>/dev/null; echo $A"
         equal(c("exec", "-T", "web", "sh", "-c", ask).out, "db up\nb\n", "answer of db")
         contains(t.firn("ps").out, f"127.0.0.1:{port}->80/tcp", "ports")
     finally:
