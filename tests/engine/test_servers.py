@@ -151,6 +151,13 @@ def redis_bulk(client):
     return client.line() if size >= 0 else None
 
 
+def redis_size(client):
+    """The number of keys; None while it loads them."""
+    client.send(b"DBSIZE\r\n")
+    answer = client.line()
+    return None if answer.startswith(b"-LOADING") else int(answer[1:])
+
+
 def redis_info(client):
     client.send(b"INFO persistence\r\n")
     size = int(client.line()[1:])
@@ -209,8 +216,8 @@ def test_redis(t):
     t.firn("wait", "redis")
     t.firn("start", "redis")
     client = Client(t, port)
-    client.send(b"DBSIZE\r\n")
-    equal(client.line(), b":%d" % (KEYS + 1), "keys after a start from the files")
+    equal(t.wait_for("end of its loading", lambda: redis_size(client)), KEYS + 1,
+          "the number of keys after a start from the files")
 
 
 NGINX = """daemon off; worker_processes 2; pid /tmp/nginx.pid; error_log /dev/stderr;
