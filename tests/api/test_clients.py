@@ -10,6 +10,7 @@ import time
 
 from harness.api import Service
 from harness.case import LOOP, Skip, check, contains, equal, needs_root
+from harness.network import need_bridges
 
 
 class Client:
@@ -250,7 +251,7 @@ def test_python_docker(t):
 
 
 COMPOSE = """
-version: "3"
+version: "2.4"
 services:
   db:
     image: localhost/busybox
@@ -264,6 +265,10 @@ services:
     ports: ["127.0.0.1:%d:80"]
 volumes:
   data:
+networks:
+  default:
+    ipam:
+      config: [{subnet: "10.%d.%d.0/24"}]
 """
 
 
@@ -273,13 +278,17 @@ def test_compose(t):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    t.write("docker-compose.yml", COMPOSE % port)
+    need_bridges(t)
+    # A subnet that no other store on this host is likely to have.
+    t.write("docker-compose.yml", COMPOSE % (port, 130 + os.getpid() % 60, port % 250))
     project = "p" + os.path.basename(t.dir).lower().replace("_", "").replace(".", "")
     c = Client(t, Service(t), "docker-compose", "-H", "URI", "-p", project, "-f",
                t.path("docker-compose.yml"), "--no-ansi")
     try:
         c("up", "-d", timeout=60)
-        ask = "until wget -T 2 -qO- http://db:7000/log; do sleep 0.1; done 2>/dev/null; echo $A"
+        # A static program cannot look names up by itself.
+        ask = ("until wget -qO- http://$(nslookup db | sed -n 's/^Address: \\([0-9.]*\\)$/\\1/p')"
+               ":7000/log; do sleep 0.1; done 2>/dev/null; echo $A")
         equal(c("exec", "-T", "web", "sh", "-c", ask).out, "db up\nb\n", "answer of db")
         contains(t.firn("ps").out, f"127.0.0.1:{port}->80/tcp", "ports")
     finally:
