@@ -18,7 +18,8 @@ def test_list(t):
     equal(len(lines), 2, "lines")
     contains(lines[1], first[:12])
     equal(t.firn("checkpoint", "ls", "-q").lines, [first])
-    equal(t.firn("checkpoint", "ls", "--format", "{{.Name}} {{.Processes}}").lines, ["c 2"])
+    line = t.firn("checkpoint", "ls", "--format", "{{.Name}} {{.Processes}}").lines
+    check(line in (["c 1"], ["c 2"]), f"a shell and its sleep, if it has one: {line}")
     t.fails("checkpoint", "ls", "-q", "--format", "json", err="cannot be used together")
 
 
@@ -40,7 +41,7 @@ def test_inspect_of_an_archive(t):
     t.firn("container", "checkpoint", "--export", archive, "c")
     t.fails("checkpoint", "inspect", "c", err="container c has no local checkpoint")
     c = t.firn("checkpoint", "inspect", archive).json[0]
-    equal((c["Name"], c["Path"], len(c["Processes"])), ("c", archive, 2))
+    equal((c["Name"], c["Path"], c["Processes"][0]["Command"]), ("c", archive, "sh"))
     t.fails("checkpoint", "inspect", t.write("x.tar", b"x" * 2000), err="is not a checkpoint archive")
     t.fails("checkpoint", "inspect", "/nowhere/c.tar", err="cannot open checkpoint archive")
 

@@ -238,7 +238,7 @@ def test_where_the_kernel_refuses_overlays(t):
     work = ("rm /etc/group; rm -r /tmp; mkdir /tmp; echo new >/tmp/f; echo x >>/etc/passwd; "
             "chown 5:6 /etc/passwd; mkdir -p /a/b; " + LOOP)
     looks = "ls -a / /tmp /etc /a; stat -c %u:%g /etc/passwd; cat /tmp/f"
-    with open_device("/dev/fuse"), Account(t, own_name()) as user:
+    with Account(t, own_name()) as user, open_device("/dev/fuse"):
         user.run("mkdir", "-p", "o/low", "o/up", "o/work", "o/store")
         user.firn("unshare", "mount", "-t", "overlay", "overlay", "-o",
                   "lowerdir=o/low,upperdir=o/up,workdir=o/work,userxattr", "o/store")
@@ -269,7 +269,7 @@ def test_networks_fit_who_restores(t):
     need_bridges(t)
     if not shutil.which("pasta") and not shutil.which("slirp4netns"):
         raise Skip("neither pasta nor slirp4netns is installed")
-    with open_device("/dev/net/tun"), Account(t, own_name()) as user:
+    with Account(t, own_name()) as user, open_device("/dev/net/tun"):
         t.firn("run", "-d", "--name", "c", "-p", f"{port}:80", "busybox", "sh", "-c", LOOP)
         t.firn("container", "checkpoint", "-e", t.path("c.tar"), "c")
         t.firn("rm", "c")
