@@ -22,16 +22,12 @@ def mounts(place):
 
 
 def _belongs(pid, place):
+    """Its command line says so, or its root is a container of `place`. That it merely sees a mount
+    of `place` says nothing: so does every monitor that was started meanwhile."""
     if place in _read(f"/proc/{pid}/cmdline"):
         return True
-    return pid > 1 and place in _read(f"/proc/{pid}/mountinfo") and _other_namespace(pid)
-
-
-def _other_namespace(pid):
-    try:
-        return os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
-    except OSError:
-        return False
+    lines = [line.split() for line in _read(f"/proc/{pid}/mountinfo").splitlines()]
+    return any(len(f) > 4 and f[4] == "/" and any(place in word for word in f) for f in lines)
 
 
 def processes(place):
