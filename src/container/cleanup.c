@@ -85,7 +85,8 @@ static int record_exit(struct container *c, struct error *err)
     _cleanup_free_ char *oom = container_run_path(c, "oom");
     f->oom_killed = path_exists(oom);
     f->exit_code = code;
-    f->finished_at = when;
+    /* The time of the exit file is that of the last tick, which may lie before a start just now. */
+    f->finished_at = when > f->started_at ? when : f->started_at;
     int r = remember_exit_code(c, err);
     if (r == 0)
         r = container_save_facts(c, err);
