@@ -183,7 +183,7 @@ static int write_all(struct snapshot *s, struct target *t, struct dump *d, struc
 }
 
 /* So often is looked again whether what hindered has passed. */
-enum { PATIENCE = 25, PAUSE_US = 17000 };
+enum { PATIENCE = 110, PAUSE_US = 17000 };
 
 /* ---- and after ---- */
 

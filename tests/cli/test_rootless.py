@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import time
 
-from harness.case import Failed, Result, Skip, check, contains, equal, matches
+from harness.case import Failed, Result, Skip, check, contains, equal, matches, needs_root
 from harness.network import need_bridges
 from harness.user import User, open_device
 
@@ -264,6 +264,7 @@ def test_where_the_kernel_refuses_overlays(t):
               "a mount stayed")
 
 
+@needs_root("making users and bridges")
 def test_networks_fit_who_restores(t):
     port = "127.0.0.1:18099"
     need_bridges(t)

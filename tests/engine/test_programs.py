@@ -120,6 +120,10 @@ def make_test(programs, command):
 for NAME, (PROGRAMS, COMMAND) in COUNTERS.items():
     globals()["test_" + NAME] = make_test(PROGRAMS, COMMAND)
 
+# Semaphores of multiprocessing are mappings of files without a name.
+# pylint: disable-next=undefined-variable
+test_python.needs_root = "only root may look at mappings of deleted files"  # noqa: F821
+
 
 # Work with an end: in the middle of it there are checkpoints, and the result is what it should be.
 
