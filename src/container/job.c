@@ -12,6 +12,8 @@
 
 #include "base/cleanup.h"
 #include "container/firn.h"
+#include "store/database.h"
+#include "store/store.h"
 
 /* What both processes see. */
 struct shared {
@@ -92,6 +94,7 @@ int job_run(struct firn *firn, job_work work, const void *request, void *result,
         return error_errno(err, code, "cannot start the job");
     }
     fflush(NULL);
+    database_pause(firn->store->db);
     pid_t child = fork();
     if (child == 0) {
         close(ends[1]);
@@ -103,5 +106,7 @@ int job_run(struct firn *firn, job_work work, const void *request, void *result,
                       : collect(child, s, result, size, err);
     close(ends[1]);
     munmap(s, total);
-    return r;
+    struct error second;
+    int back = database_resume(firn->store->db, r == 0 ? err : &second);
+    return r < 0 ? r : back;
 }

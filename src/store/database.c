@@ -115,15 +115,27 @@ static int configure(struct database *db, struct error *err)
     return r;
 }
 
+int database_resume(struct database *db, struct error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(db->path, &db->handle, flags, NULL) != SQLITE_OK)
+        return error_set(err, EIO, "cannot open database %s: %s", db->path,
+                         sqlite3_errmsg(db->handle));
+    sqlite3_extended_result_codes(db->handle, 1);
+    return configure(db, err);
+}
+
+void database_pause(struct database *db)
+{
+    sqlite3_close_v2(db->handle);
+    db->handle = NULL;
+}
+
 int database_open(const char *path, struct database **ret, struct error *err)
 {
     _cleanup_database_ struct database *db = xcalloc(1, sizeof(*db));
     db->path = xstrdup(path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
-        return error_set(err, EIO, "cannot open database %s: %s", path, sqlite3_errmsg(db->handle));
-    sqlite3_extended_result_codes(db->handle, 1);
-    int r = configure(db, err);
+    int r = database_resume(db, err);
     if (r >= 0)
         r = migrate(db, err);
     if (r < 0)

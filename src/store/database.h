@@ -37,6 +37,12 @@
 struct database;
 struct statement;
 
+/* Around a fork(2) whose child opens the database itself. SQLite keeps book of the locks of its
+ * process, which a child inherits, while it does not inherit the locks: it would believe to hold
+ * them. No statement may be open. */
+void database_pause(struct database *db);
+int database_resume(struct database *db, struct error *err);
+
 /* Opens or creates; brings an older schema up to date. WAL, synchronous NORMAL, foreign keys on. */
 int database_open(const char *path, struct database **ret, struct error *err);
 void database_close(struct database *db);
