@@ -1,8 +1,8 @@
 /* Memory for the benchmarks: hog MEGABYTES random|compressible MEGABYTES_PER_SECOND
  *
  * Fills that much, says "ready", and then writes to it at that rate, looking at the clock every 100
- * us. On SIGUSR1 it says "gap N", the longest time in us between two looks since the last answer,
- * and "sum N" over the memory it does not write to. */
+ * us. On SIGUSR1 it says "gap N", the longest time in us between two looks since the last answer;
+ * on SIGUSR2 "sum N" over the memory it does not write to. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,6 +65,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < size; i += PAGE)
         fill((uint64_t *)(memory + i), compressible, &state);
     signal(SIGUSR1, on_request);
+    signal(SIGUSR2, on_request);
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts("ready");
     int64_t last = now(), longest = 0;
@@ -78,9 +79,12 @@ int main(int argc, char **argv)
         last = time;
         if (!asked)
             continue;
+        int request = asked;
         asked = 0;
-        printf("gap %lld sum %llu\n", (long long)longest / 1000,
-               (unsigned long long)sum((uint64_t *)memory, half / 8));
+        if (request == SIGUSR2)
+            printf("sum %llu\n", (unsigned long long)sum((uint64_t *)memory, half / 8));
+        else
+            printf("gap %lld\n", (long long)longest / 1000);
         last = now();
         longest = 0;
     }

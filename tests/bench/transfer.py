@@ -3,7 +3,6 @@ beside its floor, measured in the same run: the slower of zstd -1 on all cores a
 export, the slower of zstd -d and filling fresh pages on all cores for an import."""
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ class Hog:
     """A container with so much memory of a kind, which says how long it stood still."""
 
     def __init__(self, bench, megabytes, kind, rate=100):
-        self.bench, self.megabytes, self.answers = bench, megabytes, 0
+        self.bench, self.megabytes, self.answers = bench, megabytes, {"gap": 0, "sum": 0}
         bench.firn("run", "-d", "--network", "none", "--name", "hog", "-v",
                    bench.options.build + "/tests/bench:/bench:ro", "busybox", "/bench/hog",
                    str(megabytes), kind, str(rate))
@@ -33,12 +32,17 @@ class Hog:
             time.sleep(0.02)
         sys.exit(f"the container does not say {word}: {self.lines()[-5:]}")
 
-    def ask(self):
-        """(longest time it stood still in us, sum of its memory)"""
-        self.answers += 1
-        self.bench.firn("kill", "-s", "USR1", "hog")
-        m = re.match(r"gap (\d+) sum (\d+)", self.wait("gap", self.answers))
-        return int(m[1]), int(m[2])
+    def gap(self):
+        """The longest time in us it stood still since the last question."""
+        return self.ask("gap", "USR1")
+
+    def sum(self):
+        return self.ask("sum", "USR2")
+
+    def ask(self, word, signal):
+        self.answers[word] += 1
+        self.bench.firn("kill", "-s", signal, "hog")
+        return int(self.wait(word, self.answers[word]).split()[1])
 
     def remove(self):
         self.bench.firn("rm", "-f", "-t", "0", "hog")
@@ -90,19 +94,17 @@ def restore(bench, hog, path):
     bench.firn("rm", "-f", "hog")
     begin = time.monotonic()
     bench.firn("container", "restore", "--import", path)
-    hog.answers += 1
-    bench.firn("kill", "-s", "USR1", "hog")
-    hog.wait("gap", hog.answers)
+    hog.gap()
     return time.monotonic() - begin
 
 
 def pause(bench, hog):
     """How long the container stands still in a checkpoint with --leave-running, in us."""
-    hog.ask()
-    quiet = hog.ask()[0]
+    hog.gap()
+    quiet = hog.gap()
     bench.firn("container", "checkpoint", "-R", "--export", bench.place + "/r.tar.zst", "hog")
     os.unlink(bench.place + "/r.tar.zst")
-    return hog.ask()[0], quiet
+    return hog.gap(), quiet
 
 
 def one_size(bench, megabytes, kind):
@@ -110,12 +112,12 @@ def one_size(bench, megabytes, kind):
     packed, raw = bench.place + "/c.tar.zst", bench.place + "/c.tar"
     hog = Hog(bench, megabytes, kind)
     stood, quiet = pause(bench, hog)
-    before = hog.ask()[1]
+    before = hog.sum()
     times = {"export": export(bench, "zstd", packed)}
     times["import"] = restore(bench, hog, packed)
     times["export none"] = export(bench, "none", raw)
     times["import none"] = restore(bench, hog, raw)
-    if hog.ask()[1] != before:
+    if hog.sum() != before:
         sys.exit("the memory is not what it was")
     hog.remove()
     f = floors(bench, megabytes, raw, packed)
