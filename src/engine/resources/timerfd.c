@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/strv.h"
 #include "engine/fdinfo.h"
 #include "engine/resources/resource.h"
@@ -21,6 +22,8 @@
 #define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
 
 #define NSEC 1000000000ll
+/* Two calls without a pause between them. */
+#define PROMPT_NS 20000
 
 static bool match(const struct descriptor *f)
 {
@@ -33,24 +36,44 @@ static bool is_wall_clock(const TimerfdEntry *e)
            e->settime_flags & TFD_TIMER_ABSTIME;
 }
 
-static void note_wall_time(struct dump *d, const TimerfdEntry *e)
+/* `now` is when the time left was read. */
+static void note_wall_time(struct dump *d, const TimerfdEntry *e, int64_t now)
 {
-    struct timespec now;
-    if (!is_wall_clock(e) || (!e->vsec && !e->vnsec) || clock_gettime(CLOCK_REALTIME, &now) < 0)
+    if (!is_wall_clock(e) || (!e->vsec && !e->vnsec))
         return;
-    int64_t expires = (now.tv_sec + (int64_t)e->vsec) * NSEC + now.tv_nsec + (int64_t)e->vnsec;
+    int64_t expires = now + (int64_t)e->vsec * NSEC + (int64_t)e->vnsec;
     js_set(extra_of(d->extra, "timerfds", e->id), "expires", js_int(expires));
 }
 
-static int read_state(const struct descriptor *f, TimerfdEntry *e)
+/* Time left and the time of that are read one after the other, and there may be a pause between:
+ * the quickest of a few attempts counts. */
+static int time_left(int fd, struct itimerspec *ret, int64_t *ret_now)
+{
+    int64_t shortest = INT64_MAX;
+    for (int i = 0; i < 5 && shortest > PROMPT_NS; i++) {
+        struct itimerspec left;
+        int64_t before = now_ns();
+        if (timerfd_gettime(fd, &left) < 0)
+            return -errno;
+        int64_t took = now_ns() - before;
+        if (took >= shortest || took < 0)
+            continue;
+        shortest = took;
+        *ret = left;
+        *ret_now = before + took / 2;
+    }
+    return shortest == INT64_MAX ? -EAGAIN : 0;
+}
+
+static int read_state(const struct descriptor *f, TimerfdEntry *e, int64_t *ret_now)
 {
     _cleanup_close_ int fd = descriptor_borrow(f);
     _cleanup_buf_ struct buf text = {0};
-    struct itimerspec left;
+    struct itimerspec left = {0};
     /* Asking winds on a periodic timer that has expired; fdinfo would show it as not armed. */
-    if (fd < 0 || timerfd_gettime(fd, &left) < 0)
-        return fd < 0 ? fd : -errno;
-    int r = fdinfo_read(f->task->pid, f->fd, &text);
+    int r = fd < 0 ? fd : time_left(fd, &left, ret_now);
+    if (r == 0)
+        r = fdinfo_read(f->task->pid, f->fd, &text);
     uint64_t clock = 0, flags = 0;
     if (r < 0)
         return r;
@@ -72,10 +95,11 @@ static int dump(struct dump *d, const struct descriptor *f, FileEntry *entry, st
     e->id = entry->id;
     e->flags = f->flags;
     e->fown = descriptor_owner(d, f);
-    int r = read_state(f, e);
+    int64_t now = 0;
+    int r = read_state(f, e, &now);
     if (r < 0)
         return error_errno(err, -r, "cannot read the timerfd of %s", descriptor_name(d, f));
-    note_wall_time(d, e);
+    note_wall_time(d, e, now);
     entry->type = FD_TYPES__TIMERFD;
     entry->tfd = e;
     return 0;
