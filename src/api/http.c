@@ -16,7 +16,8 @@
 enum {
     CONNECTION_MEMORY = 256 * 1024, /* head of a request, and what is read at once */
     STREAM_BLOCK = 128 * 1024,
-    CLIENT_SECONDS = 60,            /* a client that is slower than this with its next byte */
+    CLIENT_SECONDS = 60, /* a client that is slower than this with its next byte */
+    UPLOAD_MS = 5,
     DISCARD_MAX = 4 * HTTP_TEXT_MAX /* of a body that is too large already */
 };
 
@@ -583,11 +584,24 @@ void http_close(struct http *h)
     free(h);
 }
 
+static bool has_upload(const struct http *h)
+{
+    for (const struct exchange *x = h->exchanges; x; x = x->next)
+        if (x->body_kind == HTTP_BODY_STREAM && !x->body_over)
+            return true;
+    return false;
+}
+
+/* What the library has read of a body and we have not taken yet, neither the socket nor its timeout
+ * tells of: uploads are looked after now and then. */
 int http_run(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG wait = 0;
     MHD_run(h->daemon);
-    if (MHD_get_timeout(h->daemon, &wait) != MHD_YES)
+    bool timed = MHD_get_timeout(h->daemon, &wait) == MHD_YES;
+    if (has_upload(h) && (!timed || wait > UPLOAD_MS))
+        return UPLOAD_MS;
+    if (!timed)
         return -1;
     return wait > 3600000 ? 3600000 : (int)wait;
 }
